@@ -1,0 +1,91 @@
+//! What can be asked, and the two handles: who asks cannot fold, who folds cannot ask.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use h3o::CellIndex;
+use jiff::Timestamp;
+use shop_document::ListPart;
+use shop_id::ShopId;
+
+/// Shops on one list page, and so gets in one gather.
+pub const PAGE_SHOPS_MAX: usize = 25;
+
+/// The order of a list. Every sort puts open shops first, judged at the instant carried in the cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Sort {
+    /// Running ads by weight, then rating weighted by count, descending.
+    #[default]
+    Recommended,
+    /// From the cell centre, ascending.
+    Distance,
+    /// Stars, descending.
+    Rating,
+    /// The lowest rung, ascending.
+    DeliveryFee,
+    /// Ascending.
+    MinOrder,
+}
+
+/// One page of one list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ListQuestion {
+    /// H3, resolution 8 by default.
+    pub cell: CellIndex,
+    /// `None`: all.
+    pub category: Option<Arc<str>>,
+    /// See [`Sort`].
+    pub sort: Sort,
+    /// As it stood in the URL (already checked by `parse_cursor`); `None`: the first page.
+    pub cursor: Option<Arc<str>>,
+}
+
+/// IDs only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListAnswer {
+    /// At most [`PAGE_SHOPS_MAX`], in order.
+    pub shop_ids: Vec<ShopId>,
+    /// For the next page; `None` on the last one.
+    pub next_cursor: Option<Arc<str>>,
+    /// The next moment at which the clock alone changes content or order of any shop of this list: lifetimes are
+    /// clamped to it. `None`: never.
+    pub changes_at: Option<Timestamp>,
+    /// Set when this is the last good list instead of a current one: since when.
+    pub stale_since: Option<Timestamp>,
+}
+
+/// A question that has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SearchError {
+    /// Permanent: the client's mistake.
+    #[error("`{given}` is not a cursor of this list; take `next_cursor` of the page before, or leave it out")]
+    Cursor {
+        /// What stood there.
+        given: String,
+    },
+    /// Transient: the index is still being folded, or is down without a last good list.
+    #[error("shop search is unavailable: {reason}")]
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the query server asks.
+pub trait ShopSearch: Send + Sync + 'static {
+    /// One page. `now` is the request's instant.
+    fn list(
+        &self,
+        question: &ListQuestion,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<ListAnswer, SearchError>> + Send;
+}
+
+/// What follows the change log.
+pub trait ShopIndexer: Send + Sync + 'static {
+    /// The newest list part of a shop, tombstones and invisible ones included (they leave all lists).
+    fn fold(&self, shop_id: ShopId, part: &ListPart);
+
+    /// Makes all that was folded visible to questions. Called every 200 ms and once after the first scan.
+    fn publish(&self, now: Timestamp);
+}
