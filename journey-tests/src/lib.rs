@@ -1,1 +1,47 @@
-//! placeholder
+//! The whole road over the real programs: processes, sockets, files, signals.
+//!
+//! In: the binaries that were built. Out: a [`Marketplace`] in a directory of its own, whose programs can be
+//! started, frozen, killed and asked. It deliberately does not know how any of them works inside: a promise that
+//! cannot be seen from outside is not a promise.
+#![forbid(unsafe_code)]
+
+pub mod marketplace; // an empty directory      -> writers, invalidator, query servers
+pub mod ports; //       a range                 -> ports that nobody else listens on
+pub mod program; //     a binary, its settings  -> a process that can be frozen and killed
+pub mod replica; //     a writer                -> the same writer, answering from some time ago
+pub mod shops; //       a name                  -> facts as the writers take them
+
+pub use marketplace::Marketplace;
+pub use program::Program;
+
+use std::time::Duration;
+
+use anyhow::bail;
+
+/// How long anything may take before a journey gives up. Generous: it says "broken", never "slow".
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until the answer is `Some`, and gives up after [`PATIENCE`].
+///
+/// # Errors
+/// Names what never came true, with the last thing that was seen instead.
+pub async fn eventually<T, F, Fut>(what: &str, mut look: F) -> anyhow::Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = anyhow::Result<Option<T>>>,
+{
+    let begun = tokio::time::Instant::now();
+    let mut last_error = None;
+    while begun.elapsed() < PATIENCE {
+        match look().await {
+            Ok(Some(seen)) => return Ok(seen),
+            Ok(None) => last_error = None,
+            Err(error) => last_error = Some(error),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    match last_error {
+        Some(error) => Err(error.context(format!("never came true within {PATIENCE:?}: {what}"))),
+        None => bail!("never came true within {PATIENCE:?}: {what}"),
+    }
+}

@@ -1,0 +1,154 @@
+//! One program as a process that can be frozen and killed.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A binary with its settings. Dropping it kills the process.
+#[derive(Debug)]
+pub struct Program {
+    name: &'static str,
+    config: PathBuf,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Program {
+    /// A program that is not running yet.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written.
+    pub fn new(
+        name: &'static str,
+        label: &str,
+        directory: &Path,
+        settings: &toml::Table,
+    ) -> anyhow::Result<Self> {
+        let config = directory.join(format!("{label}.toml"));
+        std::fs::write(&config, settings.to_string())
+            .with_context(|| format!("writing {}", config.display()))?;
+        Ok(Self { name, config, log: directory.join(format!("{label}.log")), child: None })
+    }
+
+    /// Starts the process.
+    ///
+    /// # Errors
+    /// When the binary was not built.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        let binary = built(self.name)?;
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        let child = Command::new(&binary)
+            .arg("--config")
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {}", binary.display()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Kill -9: no goodbye. The process is gone when this returns.
+    ///
+    /// # Errors
+    /// When it was not running.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        let mut child = self.child.take().with_context(|| format!("{} is not running", self.name))?;
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// The process stops in the middle of whatever it does; its sockets and locks stay.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// And goes on.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Asks for an orderly end and waits for it. The exit code is 0 or this is an error.
+    ///
+    /// # Errors
+    /// When it did not end well.
+    pub fn end(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::TERM)?;
+        let mut child = self.child.take().with_context(|| format!("{} is not running", self.name))?;
+        let status = child.wait()?;
+        if !status.success() {
+            bail!("{} ended with {status}:\n{}", self.name, self.log_tail());
+        }
+        Ok(())
+    }
+
+    /// Whether the process is still there (not having been killed here or ended by itself).
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Waits until the process has ended by itself.
+    ///
+    /// # Errors
+    /// When it is still there after [`crate::PATIENCE`].
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
+        let begun = tokio::time::Instant::now();
+        while self.is_running() {
+            anyhow::ensure!(
+                begun.elapsed() < crate::PATIENCE,
+                "{} does not end:\n{}",
+                self.name,
+                self.log_tail()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// The last lines it wrote, for messages.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let child = self.child.as_ref().with_context(|| format!("{} is not running", self.name))?;
+        kill_process(Pid::from_child(child), signal)
+            .with_context(|| format!("sending {signal:?} to {}", self.name))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Nothing can be done about a process that will not die.
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// The binary beside this test's own directory: `target/<profile>/<name>`.
+fn built(name: &str) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let profile =
+        own.parent().and_then(Path::parent).context("a test binary stands in target/<profile>/deps")?;
+    let binary = profile.join(name);
+    if !binary.exists() {
+        bail!("`{}` was not built; run `cargo build --workspace --bins` first", binary.display());
+    }
+    Ok(binary)
+}
