@@ -1,1 +1,13 @@
-//! placeholder
+//! The operator's command: bring shops in, run everything on one machine, look into the store.
+//!
+//! In: arguments. Out: sentences for people. It deliberately keeps no state of its own: shops belong to the
+//! writers, documents to the store, and the demo only writes configurations and starts programs.
+#![forbid(unsafe_code)]
+
+pub mod command; //  arguments               -> what to do
+pub mod generate; // seed + shop's identity  -> menus, hours, delivery, campaigns, reviews
+pub mod import; //   files + mapping         -> shops at the writers
+mod say; //          results, asides, progress
+
+pub use command::run;
+pub use say::Say;

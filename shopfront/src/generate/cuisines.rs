@@ -1,0 +1,1091 @@
+//! What is eaten where: dishes by group, with the usual price in pence.
+
+/// Part of a menu. Each dish is offered in every variant.
+pub(super) struct Group {
+    pub(super) name: &'static str,
+    pub(super) dishes: &'static [(&'static str, i64)],
+    /// Text after the dish's name, what it costs more.
+    pub(super) variants: &'static [(&'static str, i64)],
+}
+
+/// All that a kind of shop may offer, in menu order.
+pub(super) struct Cuisine {
+    pub(super) category: &'static str,
+    pub(super) groups: &'static [Group],
+}
+
+/// Given to shops whose data names no cuisine, the more popular ones more often.
+pub(super) const POPULAR: &[&str] = &[
+    "british",
+    "british",
+    "british",
+    "cafe",
+    "cafe",
+    "indian",
+    "indian",
+    "chinese",
+    "italian",
+    "pizza",
+    "chicken",
+    "burgers",
+    "turkish",
+    "thai",
+    "japanese",
+    "caribbean",
+    "sandwiches",
+    "desserts",
+    "fish_and_chips",
+];
+
+/// The cuisine of a category, if it is one.
+pub(super) fn find(category: &str) -> Option<&'static Cuisine> {
+    CUISINES.iter().find(|cuisine| cuisine.category == category)
+}
+
+const ONE: &[(&str, i64)] = &[("", 0)];
+const REGULAR_LARGE: &[(&str, i64)] = &[("", 0), (", large", 180)];
+const SIZES: &[(&str, i64)] = &[(" 10″", 0), (" 12″", 250), (" 16″", 600)];
+const MEAL: &[(&str, i64)] = &[("", 0), (" meal with fries and drink", 320)];
+const CURRY: &[(&str, i64)] = &[
+    (" with chicken", 0),
+    (" with lamb", 120),
+    (" with king prawns", 280),
+    (" with paneer", 40),
+    (" with vegetables", -60),
+];
+const STIR_FRY: &[(&str, i64)] = &[
+    (" with chicken", 0),
+    (" with beef", 90),
+    (" with prawns", 180),
+    (" with tofu", -40),
+    (" with roast duck", 240),
+];
+const COFFEE: &[(&str, i64)] = &[(", small", 0), (", medium", 40), (", large", 80), (", oat milk", 90)];
+const PACKS: &[(&str, i64)] = &[("", 0), (", pack of 2", 90), (", family pack", 280)];
+
+/// Offered by everybody; also what fills up a long menu.
+pub(super) static EVERYWHERE: &[Group] = &[
+    Group {
+        name: "Sides",
+        dishes: &[
+            ("Chips", 295),
+            ("Sweet potato fries", 395),
+            ("Green salad", 380),
+            ("Coleslaw", 220),
+            ("Garlic bread", 365),
+            ("Onion rings", 340),
+            ("Corn on the cob", 285),
+            ("Halloumi sticks", 475),
+            ("Mixed olives", 340),
+        ],
+        variants: REGULAR_LARGE,
+    },
+    Group {
+        name: "Desserts",
+        dishes: &[
+            ("Chocolate brownie", 395),
+            ("Vanilla ice cream", 350),
+            ("New York cheesecake", 450),
+            ("Sticky toffee pudding", 495),
+            ("Lemon sorbet", 350),
+            ("Carrot cake", 420),
+            ("Apple crumble", 465),
+            ("Fresh fruit salad", 395),
+        ],
+        variants: &[("", 0), (" with cream", 80)],
+    },
+    Group {
+        name: "Drinks",
+        dishes: &[
+            ("Cola", 170),
+            ("Diet cola", 170),
+            ("Lemonade", 170),
+            ("Orange juice", 240),
+            ("Apple juice", 240),
+            ("Sparkling water", 160),
+            ("Still water", 140),
+            ("Ginger beer", 230),
+            ("Elderflower pressé", 260),
+            ("Mango lassi", 295),
+            ("Iced tea, peach", 220),
+            ("Tonic water", 165),
+        ],
+        variants: &[(" 330 ml", 0), (" 500 ml", 60), (" 1.5 l", 180)],
+    },
+];
+
+static CUISINES: &[Cuisine] = &[
+    Cuisine {
+        category: "pizza",
+        groups: &[
+            Group {
+                name: "Starters",
+                dishes: &[
+                    ("Dough balls", 450),
+                    ("Bruschetta", 525),
+                    ("Mozzarella sticks", 495),
+                    ("Buffalo wings", 595),
+                    ("Arancini", 575),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Pizzas",
+                dishes: &[
+                    ("Margherita", 895),
+                    ("Pepperoni", 1_045),
+                    ("Quattro formaggi", 1_095),
+                    ("Capricciosa", 1_095),
+                    ("Hawaiian", 995),
+                    ("Vegetariana", 995),
+                    ("Diavola", 1_095),
+                    ("Prosciutto e funghi", 1_125),
+                    ("Napoletana", 995),
+                    ("Meat feast", 1_195),
+                    ("BBQ chicken", 1_145),
+                    ("Tuna and red onion", 1_075),
+                    ("Fiorentina", 1_045),
+                    ("Nduja and honey", 1_195),
+                    ("Marinara", 825),
+                    ("Calzone", 1_195),
+                ],
+                variants: SIZES,
+            },
+            Group {
+                name: "Dips",
+                dishes: &[("Garlic and herb", 75), ("BBQ", 75), ("Sweet chilli", 75), ("Sriracha mayo", 85)],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "italian",
+        groups: &[
+            Group {
+                name: "Antipasti",
+                dishes: &[
+                    ("Bruschetta al pomodoro", 595),
+                    ("Burrata", 895),
+                    ("Calamari fritti", 850),
+                    ("Carpaccio", 1_050),
+                    ("Minestrone", 595),
+                    ("Parmigiana", 795),
+                    ("Focaccia", 395),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Pasta",
+                dishes: &[
+                    ("Carbonara", 1_195),
+                    ("Bolognese", 1_150),
+                    ("Cacio e pepe", 1_095),
+                    ("Arrabbiata", 995),
+                    ("Puttanesca", 1_095),
+                    ("Vongole", 1_450),
+                    ("Pesto alla genovese", 1_095),
+                    ("Amatriciana", 1_150),
+                    ("Ragù di cinghiale", 1_395),
+                    ("Norma", 1_095),
+                ],
+                variants: &[
+                    (", spaghetti", 0),
+                    (", penne", 0),
+                    (", tagliatelle", 60),
+                    (", gluten free", 120),
+                ],
+            },
+            Group {
+                name: "Secondi",
+                dishes: &[
+                    ("Pollo Milanese", 1_595),
+                    ("Saltimbocca", 1_795),
+                    ("Sea bass al forno", 1_895),
+                    ("Melanzane ripiene", 1_295),
+                    ("Tagliata", 2_150),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Dolci",
+                dishes: &[("Tiramisù", 595), ("Panna cotta", 550), ("Affogato", 450), ("Cannoli", 525)],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "indian",
+        groups: &[
+            Group {
+                name: "Starters",
+                dishes: &[
+                    ("Onion bhaji", 395),
+                    ("Vegetable samosa", 375),
+                    ("Lamb samosa", 425),
+                    ("Chicken tikka starter", 525),
+                    ("Seekh kebab", 495),
+                    ("Aloo tikki", 425),
+                    ("Prawn puri", 595),
+                    ("Papadom", 90),
+                    ("Chutney tray", 225),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Curries",
+                dishes: &[
+                    ("Tikka masala", 995),
+                    ("Korma", 945),
+                    ("Madras", 925),
+                    ("Vindaloo", 925),
+                    ("Jalfrezi", 975),
+                    ("Bhuna", 945),
+                    ("Dhansak", 965),
+                    ("Rogan josh", 985),
+                    ("Balti", 965),
+                    ("Pathia", 945),
+                    ("Karahi", 1_025),
+                    ("Dopiaza", 945),
+                    ("Makhani", 1_045),
+                    ("Saag", 955),
+                ],
+                variants: CURRY,
+            },
+            Group {
+                name: "Biryani",
+                dishes: &[("Biryani", 1_195), ("Special biryani", 1_395)],
+                variants: CURRY,
+            },
+            Group {
+                name: "Rice and bread",
+                dishes: &[
+                    ("Pilau rice", 325),
+                    ("Boiled rice", 275),
+                    ("Mushroom rice", 395),
+                    ("Plain naan", 275),
+                    ("Garlic naan", 325),
+                    ("Peshwari naan", 350),
+                    ("Keema naan", 375),
+                    ("Chapati", 175),
+                    ("Paratha", 325),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Vegetable sides",
+                dishes: &[
+                    ("Tarka daal", 495),
+                    ("Bombay aloo", 495),
+                    ("Saag paneer", 545),
+                    ("Chana masala", 495),
+                    ("Brinjal bhaji", 495),
+                    ("Raita", 225),
+                ],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "chinese",
+        groups: &[
+            Group {
+                name: "Starters",
+                dishes: &[
+                    ("Prawn crackers", 250),
+                    ("Vegetable spring rolls", 450),
+                    ("Crispy seaweed", 450),
+                    ("Salt and pepper squid", 795),
+                    ("Sesame prawn toast", 550),
+                    ("Chicken satay", 625),
+                    ("Dim sum platter", 895),
+                    ("Hot and sour soup", 425),
+                    ("Wonton soup", 475),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Crispy duck",
+                dishes: &[
+                    ("Crispy aromatic duck, quarter", 1_095),
+                    ("Crispy aromatic duck, half", 1_895),
+                    ("Crispy aromatic duck, whole", 3_495),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Mains",
+                dishes: &[
+                    ("Sweet and sour", 825),
+                    ("Black bean sauce", 845),
+                    ("Kung po", 845),
+                    ("Szechuan style", 865),
+                    ("Ginger and spring onion", 865),
+                    ("Oyster sauce", 845),
+                    ("Lemon sauce", 825),
+                    ("Cashew nuts", 875),
+                    ("Curry sauce", 795),
+                    ("Satay sauce", 865),
+                ],
+                variants: STIR_FRY,
+            },
+            Group {
+                name: "Noodles",
+                dishes: &[("Chow mein", 795), ("Singapore noodles", 845), ("Ho fun", 875), ("Udon", 895)],
+                variants: STIR_FRY,
+            },
+            Group {
+                name: "Rice",
+                dishes: &[
+                    ("Egg fried rice", 375),
+                    ("Boiled rice", 295),
+                    ("Special fried rice", 825),
+                    ("Young chow fried rice", 795),
+                ],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "thai",
+        groups: &[
+            Group {
+                name: "Starters",
+                dishes: &[
+                    ("Chicken satay", 695),
+                    ("Tom yum soup", 695),
+                    ("Thai fish cakes", 725),
+                    ("Vegetable tempura", 625),
+                    ("Som tam", 795),
+                    ("Prawn crackers", 325),
+                    ("Crispy squid", 795),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Curries",
+                dishes: &[
+                    ("Green curry", 1_095),
+                    ("Red curry", 1_095),
+                    ("Massaman curry", 1_195),
+                    ("Panang curry", 1_125),
+                    ("Jungle curry", 1_075),
+                    ("Yellow curry", 1_075),
+                ],
+                variants: STIR_FRY,
+            },
+            Group {
+                name: "Wok",
+                dishes: &[
+                    ("Pad kra pao", 1_095),
+                    ("Cashew stir fry", 1_095),
+                    ("Ginger stir fry", 1_050),
+                    ("Sweet chilli", 1_050),
+                ],
+                variants: STIR_FRY,
+            },
+            Group {
+                name: "Noodles",
+                dishes: &[("Pad thai", 1_095), ("Pad see ew", 1_075), ("Drunken noodles", 1_075)],
+                variants: STIR_FRY,
+            },
+            Group {
+                name: "Rice",
+                dishes: &[
+                    ("Jasmine rice", 325),
+                    ("Coconut rice", 375),
+                    ("Sticky rice", 375),
+                    ("Egg fried rice", 395),
+                ],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "japanese",
+        groups: &[
+            Group {
+                name: "Small plates",
+                dishes: &[
+                    ("Edamame", 425),
+                    ("Gyoza", 625),
+                    ("Miso soup", 295),
+                    ("Takoyaki", 695),
+                    ("Agedashi tofu", 595),
+                    ("Chicken karaage", 695),
+                    ("Seaweed salad", 495),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Sushi",
+                dishes: &[
+                    ("Salmon", 450),
+                    ("Tuna", 525),
+                    ("Prawn", 475),
+                    ("Eel", 575),
+                    ("Avocado", 375),
+                    ("Yellowtail", 575),
+                    ("Sea bass", 495),
+                    ("Omelette", 375),
+                    ("Tofu pocket", 350),
+                ],
+                variants: &[
+                    (" nigiri, 2 pieces", 0),
+                    (" sashimi, 5 pieces", 480),
+                    (" maki, 6 pieces", 60),
+                    (" temaki", 120),
+                ],
+            },
+            Group {
+                name: "Rolls",
+                dishes: &[
+                    ("California roll", 895),
+                    ("Dragon roll", 1_295),
+                    ("Spicy tuna roll", 995),
+                    ("Prawn tempura roll", 1_095),
+                    ("Rainbow roll", 1_295),
+                    ("Vegetable roll", 795),
+                ],
+                variants: &[(", 4 pieces", -350), (", 8 pieces", 0)],
+            },
+            Group {
+                name: "Bowls",
+                dishes: &[
+                    ("Katsu curry", 1_095),
+                    ("Teriyaki donburi", 1_095),
+                    ("Tonkotsu ramen", 1_245),
+                    ("Miso ramen", 1_145),
+                    ("Yaki udon", 1_045),
+                    ("Yakisoba", 1_045),
+                ],
+                variants: &[
+                    (" with chicken", 0),
+                    (" with tofu", -50),
+                    (" with salmon", 220),
+                    (" with prawns", 180),
+                ],
+            },
+        ],
+    },
+    Cuisine {
+        category: "turkish",
+        groups: &[
+            Group {
+                name: "Mezze",
+                dishes: &[
+                    ("Hummus", 475),
+                    ("Cacik", 450),
+                    ("Tabbouleh", 475),
+                    ("Dolma", 525),
+                    ("Falafel", 525),
+                    ("Borek", 550),
+                    ("Grilled halloumi", 595),
+                    ("Lahmacun", 495),
+                    ("Baba ganoush", 495),
+                    ("Mixed mezze platter", 1_295),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "From the grill",
+                dishes: &[
+                    ("Adana kebab", 1_195),
+                    ("Lamb shish", 1_395),
+                    ("Chicken shish", 1_245),
+                    ("Lamb ribs", 1_345),
+                    ("Chicken wings", 1_045),
+                    ("Lamb doner", 995),
+                    ("Chicken doner", 975),
+                    ("Beyti", 1_345),
+                    ("Iskender", 1_345),
+                    ("Halloumi kebab", 1_045),
+                    ("Mixed grill", 1_895),
+                ],
+                variants: &[("", 0), (" in a wrap", -250), (", large", 350)],
+            },
+            Group {
+                name: "Pide",
+                dishes: &[
+                    ("Cheese pide", 925),
+                    ("Lamb pide", 1_075),
+                    ("Sucuk pide", 1_050),
+                    ("Spinach pide", 975),
+                    ("Chicken pide", 1_045),
+                ],
+                variants: &[("", 0), (" with egg", 80)],
+            },
+            Group {
+                name: "Sweets",
+                dishes: &[("Baklava", 425), ("Kunefe", 695), ("Rice pudding", 425), ("Turkish delight", 325)],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "chicken",
+        groups: &[
+            Group {
+                name: "Fried chicken",
+                dishes: &[
+                    ("2 pieces", 450),
+                    ("3 pieces", 575),
+                    ("5 hot wings", 395),
+                    ("8 hot wings", 595),
+                    ("Popcorn chicken", 425),
+                    ("6 strips", 625),
+                ],
+                variants: MEAL,
+            },
+            Group {
+                name: "Burgers and wraps",
+                dishes: &[
+                    ("Fillet burger", 525),
+                    ("Zinger burger", 550),
+                    ("Tower burger", 645),
+                    ("Chicken wrap", 525),
+                    ("Veggie burger", 495),
+                    ("Peri peri burger", 575),
+                ],
+                variants: MEAL,
+            },
+            Group {
+                name: "Peri peri",
+                dishes: &[
+                    ("Quarter chicken", 595),
+                    ("Half chicken", 895),
+                    ("Whole chicken", 1_495),
+                    ("Peri wings", 695),
+                    ("Butterfly chicken", 895),
+                ],
+                variants: &[(", lemon and herb", 0), (", mild", 0), (", hot", 0), (", extra hot", 0)],
+            },
+            Group {
+                name: "Sharing",
+                dishes: &[
+                    ("Bargain bucket, 6 pieces", 1_295),
+                    ("Family bucket, 10 pieces", 1_995),
+                    ("Party bucket, 14 pieces", 2_595),
+                    ("Wings bucket", 1_195),
+                ],
+                variants: &[("", 0), (" with 4 fries", 700)],
+            },
+        ],
+    },
+    Cuisine {
+        category: "burgers",
+        groups: &[
+            Group {
+                name: "Burgers",
+                dishes: &[
+                    ("Classic burger", 895),
+                    ("Cheeseburger", 945),
+                    ("Bacon burger", 1_045),
+                    ("Smash burger", 995),
+                    ("Blue cheese burger", 1_075),
+                    ("Mushroom Swiss burger", 1_045),
+                    ("Chilli burger", 1_045),
+                    ("Buttermilk chicken burger", 995),
+                    ("Halloumi burger", 945),
+                    ("Plant burger", 975),
+                    ("Truffle burger", 1_195),
+                ],
+                variants: &[("", 0), (", double", 300), (" with fries", 325), (" with fries and drink", 480)],
+            },
+            Group {
+                name: "Hot dogs",
+                dishes: &[("Classic dog", 695), ("Chilli dog", 795), ("Currywurst", 795)],
+                variants: ONE,
+            },
+            Group {
+                name: "Loaded fries",
+                dishes: &[
+                    ("Cheese fries", 495),
+                    ("Chilli fries", 625),
+                    ("Bacon ranch fries", 645),
+                    ("Truffle parmesan fries", 575),
+                ],
+                variants: REGULAR_LARGE,
+            },
+            Group {
+                name: "Shakes",
+                dishes: &[
+                    ("Vanilla", 495),
+                    ("Chocolate", 495),
+                    ("Strawberry", 495),
+                    ("Oreo", 545),
+                    ("Salted caramel", 545),
+                ],
+                variants: &[(" shake", 0), (" malt shake", 50)],
+            },
+        ],
+    },
+    Cuisine {
+        category: "fish_and_chips",
+        groups: &[
+            Group {
+                name: "Fish",
+                dishes: &[
+                    ("Cod", 995),
+                    ("Haddock", 1_025),
+                    ("Plaice", 1_075),
+                    ("Rock salmon", 1_045),
+                    ("Skate", 1_245),
+                    ("Scampi", 925),
+                    ("Calamari", 895),
+                    ("Halibut", 1_495),
+                ],
+                variants: &[("", 0), (" and chips", 320), (", large", 260), (", grilled", 100)],
+            },
+            Group {
+                name: "Pies and sausages",
+                dishes: &[
+                    ("Steak and kidney pie", 475),
+                    ("Chicken and mushroom pie", 475),
+                    ("Saveloy", 275),
+                    ("Battered sausage", 275),
+                    ("Jumbo sausage", 325),
+                    ("Fishcake", 225),
+                    ("Pea fritter", 195),
+                ],
+                variants: &[("", 0), (" and chips", 320)],
+            },
+            Group {
+                name: "Extras",
+                dishes: &[
+                    ("Mushy peas", 195),
+                    ("Curry sauce", 195),
+                    ("Gravy", 195),
+                    ("Tartare sauce", 90),
+                    ("Pickled egg", 95),
+                    ("Gherkin", 95),
+                    ("Buttered roll", 120),
+                ],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "caribbean",
+        groups: &[
+            Group {
+                name: "Mains",
+                dishes: &[
+                    ("Jerk chicken", 1_095),
+                    ("Curry goat", 1_245),
+                    ("Oxtail", 1_395),
+                    ("Brown stew chicken", 1_045),
+                    ("Ackee and saltfish", 1_145),
+                    ("Escovitch fish", 1_295),
+                    ("Jerk pork", 1_145),
+                    ("Vegetable curry", 945),
+                ],
+                variants: &[
+                    ("", -200),
+                    (" with rice and peas", 0),
+                    (" with plain rice", -40),
+                    (" with dumplings", 50),
+                ],
+            },
+            Group {
+                name: "Patties",
+                dishes: &[
+                    ("Beef patty", 275),
+                    ("Chicken patty", 275),
+                    ("Saltfish patty", 295),
+                    ("Vegetable patty", 265),
+                    ("Lamb patty", 295),
+                ],
+                variants: &[("", 0), (" in coco bread", 150)],
+            },
+            Group {
+                name: "Sides",
+                dishes: &[
+                    ("Fried plantain", 395),
+                    ("Festival", 250),
+                    ("Macaroni cheese", 475),
+                    ("Fried dumpling", 195),
+                    ("Callaloo", 425),
+                    ("Slaw", 295),
+                ],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "sandwiches",
+        groups: &[
+            Group {
+                name: "Sandwiches",
+                dishes: &[
+                    ("Ham and cheese", 475),
+                    ("BLT", 525),
+                    ("Chicken and avocado", 595),
+                    ("Tuna mayo", 475),
+                    ("Egg mayo", 425),
+                    ("Prawn mayo", 575),
+                    ("Falafel and hummus", 525),
+                    ("Club", 695),
+                    ("Salt beef", 745),
+                    ("Cheddar and pickle", 425),
+                    ("Coronation chicken", 525),
+                ],
+                variants: &[
+                    (" on white", 0),
+                    (" on brown", 0),
+                    (" baguette", 80),
+                    (" wrap", 60),
+                    (" panini", 100),
+                ],
+            },
+            Group {
+                name: "Jacket potatoes",
+                dishes: &[
+                    ("Cheese jacket", 595),
+                    ("Beans jacket", 545),
+                    ("Tuna jacket", 645),
+                    ("Chilli jacket", 695),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Breakfast",
+                dishes: &[
+                    ("Bacon roll", 425),
+                    ("Sausage roll", 425),
+                    ("Egg muffin", 395),
+                    ("Porridge", 325),
+                    ("Granola pot", 375),
+                ],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "cafe",
+        groups: &[
+            Group {
+                name: "Breakfast",
+                dishes: &[
+                    ("Full English", 995),
+                    ("Vegetarian breakfast", 950),
+                    ("Eggs Benedict", 925),
+                    ("Eggs royale", 1_050),
+                    ("Avocado toast", 850),
+                    ("Pancakes and berries", 875),
+                    ("Bacon sandwich", 550),
+                    ("Porridge", 450),
+                    ("Shakshuka", 950),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Hot drinks",
+                dishes: &[
+                    ("Latte", 310),
+                    ("Cappuccino", 310),
+                    ("Flat white", 310),
+                    ("Americano", 270),
+                    ("Mocha", 350),
+                    ("Hot chocolate", 340),
+                    ("Chai latte", 340),
+                    ("English breakfast tea", 230),
+                    ("Matcha latte", 390),
+                ],
+                variants: COFFEE,
+            },
+            Group {
+                name: "Lunch",
+                dishes: &[
+                    ("Soup of the day", 595),
+                    ("Quiche and salad", 825),
+                    ("Halloumi salad", 925),
+                    ("Chicken Caesar salad", 975),
+                    ("Toasted cheese sandwich", 625),
+                    ("Jacket potato", 725),
+                    ("Omelette and chips", 850),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Cakes",
+                dishes: &[
+                    ("Victoria sponge", 395),
+                    ("Croissant", 265),
+                    ("Almond croissant", 325),
+                    ("Pain au chocolat", 295),
+                    ("Blueberry muffin", 295),
+                    ("Banana bread", 325),
+                    ("Scone with jam and cream", 425),
+                    ("Flapjack", 275),
+                ],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "desserts",
+        groups: &[
+            Group {
+                name: "Cakes",
+                dishes: &[
+                    ("Red velvet", 425),
+                    ("Chocolate fudge", 425),
+                    ("Lemon drizzle", 375),
+                    ("Black forest", 450),
+                    ("Salted caramel", 450),
+                    ("Carrot", 395),
+                    ("Pistachio and rose", 475),
+                    ("Vanilla celebration", 425),
+                ],
+                variants: &[
+                    (" cake, slice", 0),
+                    (" cake, 6″", 2_400),
+                    (" cake, 8″", 3_200),
+                    (" cupcakes, box of 4", 900),
+                ],
+            },
+            Group {
+                name: "Waffles and crêpes",
+                dishes: &[
+                    ("Nutella", 650),
+                    ("Strawberry and cream", 695),
+                    ("Banoffee", 695),
+                    ("Lotus Biscoff", 725),
+                    ("Lemon and sugar", 525),
+                    ("Oreo", 695),
+                ],
+                variants: &[(" waffle", 0), (" crêpe", -50), (" cookie dough", 60)],
+            },
+            Group {
+                name: "Ice cream",
+                dishes: &[
+                    ("Vanilla", 325),
+                    ("Strawberry", 325),
+                    ("Chocolate", 325),
+                    ("Pistachio", 365),
+                    ("Mango sorbet", 325),
+                    ("Mint choc chip", 345),
+                ],
+                variants: &[(", 1 scoop", 0), (", 2 scoops", 180), (", tub 500 ml", 480)],
+            },
+        ],
+    },
+    Cuisine {
+        category: "bakery",
+        groups: &[
+            Group {
+                name: "Bread",
+                dishes: &[
+                    ("White sourdough", 395),
+                    ("Wholemeal loaf", 350),
+                    ("Rye loaf", 425),
+                    ("Baguette", 225),
+                    ("Ciabatta", 250),
+                    ("Focaccia", 395),
+                    ("Challah", 450),
+                    ("Bagels", 325),
+                ],
+                variants: &[("", 0), (", sliced", 10), (", half", -120)],
+            },
+            Group {
+                name: "Pastries",
+                dishes: &[
+                    ("Croissant", 245),
+                    ("Pain au chocolat", 275),
+                    ("Cinnamon bun", 325),
+                    ("Danish", 295),
+                    ("Custard tart", 250),
+                    ("Sausage roll", 325),
+                    ("Cheese straw", 225),
+                    ("Eccles cake", 245),
+                ],
+                variants: PACKS,
+            },
+            Group {
+                name: "Cakes",
+                dishes: &[
+                    ("Victoria sponge", 395),
+                    ("Lemon tart", 425),
+                    ("Brownie", 325),
+                    ("Chelsea bun", 275),
+                    ("Fruit scone", 195),
+                    ("Gingerbread", 195),
+                ],
+                variants: PACKS,
+            },
+        ],
+    },
+    Cuisine {
+        category: "groceries",
+        groups: &[
+            Group {
+                name: "Fresh",
+                dishes: &[
+                    ("Bananas", 110),
+                    ("Apples", 195),
+                    ("Tomatoes", 150),
+                    ("Potatoes 2 kg", 195),
+                    ("Onions", 110),
+                    ("Salad bag", 140),
+                    ("Carrots", 85),
+                    ("Avocado", 110),
+                ],
+                variants: PACKS,
+            },
+            Group {
+                name: "Dairy and eggs",
+                dishes: &[
+                    ("Whole milk 2 l", 165),
+                    ("Semi-skimmed milk 2 l", 165),
+                    ("Oat milk", 195),
+                    ("Cheddar 400 g", 375),
+                    ("Butter 250 g", 225),
+                    ("Yoghurt", 145),
+                    ("Free range eggs", 225),
+                ],
+                variants: PACKS,
+            },
+            Group {
+                name: "Cupboard",
+                dishes: &[
+                    ("Sliced bread", 125),
+                    ("Basmati rice 1 kg", 295),
+                    ("Spaghetti", 115),
+                    ("Baked beans", 110),
+                    ("Olive oil", 695),
+                    ("Tea bags", 295),
+                    ("Ground coffee", 425),
+                    ("Cornflakes", 245),
+                    ("Crisps", 195),
+                    ("Chocolate bar", 150),
+                ],
+                variants: PACKS,
+            },
+            Group {
+                name: "Household",
+                dishes: &[
+                    ("Kitchen roll", 295),
+                    ("Washing-up liquid", 175),
+                    ("Toilet tissue", 395),
+                    ("Bin bags", 225),
+                ],
+                variants: PACKS,
+            },
+        ],
+    },
+    Cuisine {
+        category: "pub",
+        groups: &[
+            Group {
+                name: "Bar snacks",
+                dishes: &[
+                    ("Scotch egg", 595),
+                    ("Pork scratchings", 295),
+                    ("Nachos", 895),
+                    ("Chicken wings", 795),
+                    ("Whitebait", 695),
+                    ("Sausage roll", 495),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Pub classics",
+                dishes: &[
+                    ("Fish and chips", 1_495),
+                    ("Steak and ale pie", 1_450),
+                    ("Bangers and mash", 1_295),
+                    ("Ham, egg and chips", 1_250),
+                    ("Beef burger", 1_350),
+                    ("Mushroom risotto", 1_250),
+                    ("Chicken Kyiv", 1_395),
+                    ("Ploughman's", 1_195),
+                ],
+                variants: &[("", 0), (", small", -300), (" with a side salad", 250)],
+            },
+            Group {
+                name: "Sunday roast",
+                dishes: &[
+                    ("Roast beef", 1_795),
+                    ("Roast chicken", 1_595),
+                    ("Roast lamb", 1_895),
+                    ("Roast pork", 1_650),
+                    ("Nut roast", 1_395),
+                ],
+                variants: &[("", 0), (" with cauliflower cheese", 350)],
+            },
+            Group {
+                name: "Bottles",
+                dishes: &[
+                    ("Pale ale", 425),
+                    ("Lager", 395),
+                    ("Stout", 450),
+                    ("Cider", 425),
+                    ("House white", 1_595),
+                    ("House red", 1_595),
+                    ("Prosecco", 2_250),
+                ],
+                variants: ONE,
+            },
+        ],
+    },
+    Cuisine {
+        category: "british",
+        groups: &[
+            Group {
+                name: "Starters",
+                dishes: &[
+                    ("Soup of the day", 595),
+                    ("Prawn cocktail", 795),
+                    ("Chicken liver pâté", 745),
+                    ("Smoked salmon", 895),
+                    ("Baked Camembert", 995),
+                    ("Beetroot salad", 695),
+                    ("Padrón peppers", 595),
+                ],
+                variants: ONE,
+            },
+            Group {
+                name: "Mains",
+                dishes: &[
+                    ("Roast chicken", 1_395),
+                    ("Sirloin steak", 1_995),
+                    ("Fish pie", 1_395),
+                    ("Shepherd's pie", 1_295),
+                    ("Salmon fillet", 1_595),
+                    ("Lamb shank", 1_795),
+                    ("Vegetable wellington", 1_350),
+                    ("Pork belly", 1_550),
+                    ("Beef stew", 1_450),
+                    ("Macaroni cheese", 1_095),
+                ],
+                variants: &[
+                    ("", 0),
+                    (" with mash", 150),
+                    (" with chips", 150),
+                    (" with greens", 150),
+                    (", lunch size", -350),
+                ],
+            },
+            Group {
+                name: "Salads",
+                dishes: &[
+                    ("Caesar salad", 1_095),
+                    ("Superfood salad", 1_095),
+                    ("Niçoise salad", 1_195),
+                    ("Goat's cheese salad", 1_095),
+                ],
+                variants: &[("", 0), (" with chicken", 250), (" with salmon", 350)],
+            },
+            Group {
+                name: "For children",
+                dishes: &[
+                    ("Fish fingers", 650),
+                    ("Pasta with tomato", 595),
+                    ("Mini burger", 675),
+                    ("Chicken strips", 650),
+                ],
+                variants: ONE,
+            },
+        ],
+    },
+];
