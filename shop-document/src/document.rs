@@ -1,20 +1,114 @@
-//! Two values of one shop, each with its own envelope and checksum. Cloning shares the bytes.
+//! Two values of one shop. Bytes are validated once, when they enter the process; cloning shares them.
 
 use bytes::Bytes;
-use shop_id::ShopId;
+use jiff::Timestamp;
+use rkyv::rancor;
+use shop_id::{Revision, ShopId, Writer};
 
-use crate::Sections;
+use crate::archive::{ArchivedDetailArchive, ArchivedListArchive, DetailArchive, ListArchive};
+use crate::card::{self, CardOverlay, Holes};
+use crate::detail;
+use crate::envelope::{ENVELOPE_BYTES, Envelope, Part, SectionState, Unreadable};
+use crate::hours::{ArchivedTimes, StateNow, Times, Zones, state_at};
+use crate::sections::{
+    AdsSection, ArchivedCampaign, Campaign, Held, Place, ReviewsSection, Sections, ShopSection,
+};
 
-/// Read by lists and batches: flat fields and the rendered card.
-#[derive(Clone, Debug)]
-pub struct ListPart {
-    bytes: Bytes,
+macro_rules! part {
+    ($(#[$doc:meta])* $name:ident, $part:expr, $archive:ident, $archived:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            bytes: Bytes,
+            envelope: Envelope,
+        }
+
+        impl $name {
+            /// Checks envelope, checksum and archive, once.
+            ///
+            /// # Errors
+            /// Names what is wrong with the bytes.
+            pub fn validate(bytes: Bytes) -> Result<Self, Unreadable> {
+                let envelope = Envelope::open(&bytes, $part)?;
+                rkyv::access::<$archived, rancor::Error>(&bytes[ENVELOPE_BYTES..])
+                    .map_err(|error| Unreadable { reason: format!("archive: {error}") })?;
+                Ok(Self { bytes, envelope })
+            }
+
+            fn seal(envelope: Envelope, archive: &$archive) -> Self {
+                // Serialising into memory fails only without memory, which aborts before this could be seen.
+                let archived = rkyv::to_bytes::<rancor::Error>(archive).unwrap_or_default();
+                Self { bytes: envelope.seal(&archived), envelope }
+            }
+
+            #[allow(unsafe_code)]
+            fn archived(&self) -> &$archived {
+                // SAFETY: `validate` and `seal` are the only constructors and `bytes` is private and never
+                // changes, so these are the very bytes that `rkyv::access` accepted or `rkyv::to_bytes` made.
+                // The archive is unaligned, so any offset will do.
+                unsafe { rkyv::access_unchecked::<$archived>(&self.bytes[ENVELOPE_BYTES..]) }
+            }
+
+            /// The stored bytes.
+            #[must_use]
+            pub const fn bytes(&self) -> &Bytes {
+                &self.bytes
+            }
+
+            /// What stands before the archive.
+            #[must_use]
+            pub const fn envelope(&self) -> &Envelope {
+                &self.envelope
+            }
+
+            /// Whose.
+            #[must_use]
+            pub const fn shop_id(&self) -> ShopId {
+                self.envelope.shop_id
+            }
+
+            /// Closed for good.
+            #[must_use]
+            pub fn is_tombstone(&self) -> bool {
+                self.envelope.section(Writer::Shop).0 == SectionState::Gone
+            }
+
+            /// Shown to people: there is a shop section.
+            #[must_use]
+            pub fn is_visible(&self) -> bool {
+                self.envelope.section(Writer::Shop).0 == SectionState::Present
+            }
+
+            /// How new a writer's section is; `None`: never heard.
+            #[must_use]
+            pub fn revision(&self, writer: Writer) -> Option<Revision> {
+                let (state, revision) = self.envelope.section(writer);
+                (state != SectionState::Unheard).then_some(revision)
+            }
+
+            /// Open or closed at an instant.
+            #[must_use]
+            pub fn state_at(&self, now: Timestamp, zones: Zones) -> StateNow {
+                times_at(&self.archived().times, now, zones)
+            }
+
+            /// The campaign that runs at an instant; the heaviest one if there are several.
+            #[must_use]
+            pub fn ad_at(&self, now: Timestamp) -> Option<&ArchivedCampaign> {
+                ad_at(&self.archived().campaigns, now.as_second())
+            }
+        }
+    };
 }
 
-/// Read by the detail request: the rendered detail.
-#[derive(Clone, Debug)]
-pub struct DetailPart {
-    bytes: Bytes,
+part! {
+    /// Read by lists and batches: flat fields and the rendered card.
+    ListPart, Part::List, ListArchive, ArchivedListArchive
+}
+
+part! {
+    /// Read by the detail request: the rendered detail.
+    DetailPart, Part::Detail, DetailArchive, ArchivedDetailArchive
 }
 
 /// Both parts, always assembled and saved together.
@@ -26,50 +120,302 @@ pub struct ShopDocument {
     pub detail: DetailPart,
 }
 
-/// Bytes that are no document of ours. Never transient: the audit refetches that shop.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unreadable document part: {reason}")]
-pub struct Unreadable {
-    /// What was found and what was expected.
-    pub reason: String,
-}
-
 impl ListPart {
-    /// Checks envelope, checksum and archive once.
-    ///
-    /// # Errors
-    /// Names what is wrong with the bytes.
-    pub fn validate(bytes: Bytes) -> Result<Self, Unreadable> {
-        Ok(Self { bytes })
+    /// All flat fields.
+    #[must_use]
+    pub fn flat(&self) -> &ArchivedListArchive {
+        self.archived()
     }
 
-    /// The stored bytes.
+    /// H3 cells (resolution 8) whose lists show the shop: none for a tombstone or an invisible shop.
+    pub fn cells(&self) -> impl Iterator<Item = u64> {
+        self.archived().cells.iter().map(|cell| cell.to_native())
+    }
+
+    /// Lower-case words; the first is the main one.
+    pub fn categories(&self) -> impl Iterator<Item = &str> {
+        self.archived().categories.iter().map(|category| category.as_str())
+    }
+
+    /// Where the kitchen is.
     #[must_use]
-    pub const fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn location(&self) -> Place {
+        let location = &self.archived().location;
+        Place { lat: location.lat.to_native(), lng: location.lng.to_native() }
+    }
+
+    /// Minor units.
+    #[must_use]
+    pub fn lowest_fee_amount(&self) -> i64 {
+        self.archived().lowest_fee_amount.to_native()
+    }
+
+    /// Minor units.
+    #[must_use]
+    pub fn min_order_amount(&self) -> i64 {
+        self.archived().min_order_amount.to_native()
+    }
+
+    /// How many gave 1, 2, 3, 4, 5 stars.
+    #[must_use]
+    pub fn by_stars(&self) -> [u32; 5] {
+        self.archived().by_stars.map(|count| count.to_native())
+    }
+
+    /// All stars and all reviews.
+    #[must_use]
+    pub fn stars(&self) -> (u64, u64) {
+        card::sums(self.by_stars())
+    }
+
+    /// Past, running and to come.
+    #[must_use]
+    pub fn campaigns(&self) -> &[ArchivedCampaign] {
+        &self.archived().campaigns
+    }
+
+    /// The first moment after `now` at which the clock alone changes what the card shows or where it stands.
+    #[must_use]
+    pub fn next_change_after(&self, now: Timestamp, zones: Zones) -> Option<Timestamp> {
+        let at = now.as_second();
+        let edges = self.campaigns().iter().flat_map(|ad| [ad.starts.to_native(), ad.ends.to_native()]);
+        let ad = edges.filter(|edge| *edge > at).min().and_then(|edge| Timestamp::from_second(edge).ok());
+        let state = self.state_at(now, zones).next_change_at;
+        [state, ad].into_iter().flatten().min()
+    }
+
+    /// Bytes that [`ListPart::write_card`] writes.
+    #[must_use]
+    pub fn card_bytes(&self) -> usize {
+        self.archived().card.len()
+    }
+
+    /// Copies the card to the end of `out` and fills its holes. Writes nothing for an invisible shop.
+    pub fn write_card(&self, out: &mut Vec<u8>, overlay: &CardOverlay<'_>) {
+        let archived = self.archived();
+        card::write(out, &archived.card, &native(&archived.holes), overlay);
     }
 }
 
 impl DetailPart {
-    /// Checks envelope, checksum and archive once.
-    ///
-    /// # Errors
-    /// Names what is wrong with the bytes.
-    pub fn validate(bytes: Bytes) -> Result<Self, Unreadable> {
-        Ok(Self { bytes })
+    /// All fields.
+    #[must_use]
+    pub fn flat(&self) -> &ArchivedDetailArchive {
+        self.archived()
     }
 
-    /// The stored bytes.
+    /// Copies the detail to the end of `out` and fills its holes. Writes nothing for an invisible shop.
+    pub fn write_detail(&self, out: &mut Vec<u8>, now: Timestamp, state: &StateNow) {
+        let archived = self.archived();
+        let ad_label = self.ad_at(now).map(|ad| ad.label.as_str());
+        let overlay = CardOverlay { distance_m: None, state, ad_label };
+        card::write(out, &archived.detail, &native(&archived.holes), &overlay);
+    }
+
+    /// The first moment after `now` at which the clock alone changes what the detail shows.
     #[must_use]
-    pub const fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn next_change_after(&self, now: Timestamp, zones: Zones) -> Option<Timestamp> {
+        let at = now.as_second();
+        let edges =
+            self.archived().campaigns.iter().flat_map(|ad| [ad.starts.to_native(), ad.ends.to_native()]);
+        let ad = edges.filter(|edge| *edge > at).min().and_then(|edge| Timestamp::from_second(edge).ok());
+        let state = self.state_at(now, zones).next_change_at;
+        [state, ad].into_iter().flatten().min()
     }
 }
 
 impl ShopDocument {
-    /// Renders card and detail, archives, seals.
+    /// Joins the rendered fragments, archives, seals.
     #[must_use]
-    pub fn assemble(_shop_id: ShopId, _sections: &Sections) -> Self {
-        Self { list: ListPart { bytes: Bytes::new() }, detail: DetailPart { bytes: Bytes::new() } }
+    pub fn assemble(shop_id: ShopId, sections: &Sections) -> Self {
+        let states = [seen(&sections.shop), seen(&sections.ads), seen(&sections.reviews)];
+        let list = ListPart::seal(
+            Envelope { part: Part::List, shop_id, sections: states },
+            &list_archive(shop_id, sections),
+        );
+        let detail = DetailPart::seal(
+            Envelope { part: Part::Detail, shop_id, sections: states },
+            &detail_archive(shop_id, sections),
+        );
+        Self { list, detail }
+    }
+
+    /// Whose.
+    #[must_use]
+    pub const fn shop_id(&self) -> ShopId {
+        self.list.shop_id()
+    }
+
+    /// How new a writer's section is; `None`: never heard.
+    #[must_use]
+    pub fn revision(&self, writer: Writer) -> Option<Revision> {
+        self.list.revision(writer)
+    }
+
+    /// All sections, for merging.
+    #[must_use]
+    pub fn sections(&self) -> Sections {
+        let envelope = self.list.envelope();
+        Sections {
+            shop: held(envelope.section(Writer::Shop), || self.shop_section()),
+            ads: held(envelope.section(Writer::Ads), || AdsSection {
+                campaigns: owned_campaigns(self.list.campaigns()),
+            }),
+            reviews: held(envelope.section(Writer::Reviews), || ReviewsSection {
+                by_stars: self.list.by_stars(),
+                detail: self.detail_fragment(
+                    |archived| archived.fragments.reviews.0.to_native(),
+                    |archived| archived.fragments.reviews.1.to_native(),
+                ),
+            }),
+        }
+    }
+
+    fn shop_section(&self) -> ShopSection {
+        let (list, detail) = (self.list.archived(), self.detail.archived());
+        let fragment = list.fragment.0.to_native() as usize..list.fragment.1.to_native() as usize;
+        ShopSection {
+            categories: self.list.categories().map(str::to_owned).collect(),
+            location: self.list.location(),
+            times: owned_times(&list.times),
+            lowest_fee_amount: self.list.lowest_fee_amount(),
+            min_order_amount: self.list.min_order_amount(),
+            area: rkyv::deserialize::<_, rancor::Error>(&detail.area).unwrap_or_default(),
+            cells: self.list.cells().collect(),
+            card: text(list.card.get(fragment)),
+            detail: self.detail_fragment(
+                |archived| archived.fragments.shop.0.to_native(),
+                |archived| archived.fragments.shop.1.to_native(),
+            ),
+        }
+    }
+
+    fn detail_fragment(
+        &self,
+        from: impl Fn(&ArchivedDetailArchive) -> u32,
+        until: impl Fn(&ArchivedDetailArchive) -> u32,
+    ) -> String {
+        let archived = self.detail.archived();
+        text(archived.detail.get(from(archived) as usize..until(archived) as usize))
+    }
+}
+
+fn text(bytes: Option<&[u8]>) -> String {
+    // Rendered from strings, and the checksum held.
+    String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+}
+
+fn seen<T>(held: &Held<T>) -> (SectionState, Revision) {
+    let state = match held {
+        Held::Unheard => SectionState::Unheard,
+        Held::Nothing(_) => SectionState::Nothing,
+        Held::Present(..) => SectionState::Present,
+        Held::Gone(_) => SectionState::Gone,
+    };
+    (state, held.revision().unwrap_or(Revision::ZERO))
+}
+
+fn held<T>((state, revision): (SectionState, Revision), section: impl FnOnce() -> T) -> Held<T> {
+    match state {
+        SectionState::Unheard => Held::Unheard,
+        SectionState::Nothing => Held::Nothing(revision),
+        SectionState::Present => Held::Present(revision, section()),
+        SectionState::Gone => Held::Gone(revision),
+    }
+}
+
+fn list_archive(shop_id: ShopId, sections: &Sections) -> ListArchive {
+    let campaigns = sections.ads.present().map(|ads| ads.campaigns.clone()).unwrap_or_default();
+    let by_stars = sections.reviews.present().map(|reviews| reviews.by_stars).unwrap_or_default();
+    let Some(shop) = sections.shop.present() else {
+        return ListArchive { campaigns, by_stars, ..ListArchive::default() };
+    };
+    let mut open = card::render_open(shop_id, &shop.card, sections);
+    open.text.push('}');
+    ListArchive {
+        categories: shop.categories.clone(),
+        location: shop.location,
+        times: shop.times.clone(),
+        lowest_fee_amount: shop.lowest_fee_amount,
+        min_order_amount: shop.min_order_amount,
+        cells: shop.cells.clone(),
+        campaigns,
+        by_stars,
+        card: open.text.into_bytes(),
+        holes: open.holes,
+        fragment: open.fragment,
+    }
+}
+
+fn detail_archive(shop_id: ShopId, sections: &Sections) -> DetailArchive {
+    let campaigns = sections.ads.present().map(|ads| ads.campaigns.clone()).unwrap_or_default();
+    let Some((open, fragments)) = detail::render(shop_id, sections) else {
+        // Invisible; but what the reviews writer said must outlast the wait for the shop writer.
+        let detail = sections.reviews.present().map(|reviews| reviews.detail.clone()).unwrap_or_default();
+        let until = u32::try_from(detail.len()).unwrap_or(0);
+        let fragments = detail::Fragments { shop: (0, 0), reviews: (0, until) };
+        return DetailArchive {
+            campaigns,
+            detail: detail.into_bytes(),
+            fragments,
+            ..DetailArchive::default()
+        };
+    };
+    let shop = sections.shop.present();
+    DetailArchive {
+        times: shop.map(|shop| shop.times.clone()).unwrap_or_default(),
+        campaigns,
+        area: shop.map(|shop| shop.area.clone()).unwrap_or_default(),
+        detail: open.text.into_bytes(),
+        holes: open.holes,
+        fragments,
+    }
+}
+
+fn native(holes: &crate::card::ArchivedHoles) -> Holes {
+    Holes {
+        state: holes.state.to_native(),
+        next_change_at: holes.next_change_at.to_native(),
+        distance_m: holes.distance_m.to_native(),
+        ad_label: holes.ad_label.to_native(),
+        ad_label_width: holes.ad_label_width.to_native(),
+    }
+}
+
+fn times_at(times: &ArchivedTimes, now: Timestamp, zones: Zones) -> StateNow {
+    let mut open = [(0_u16, 0_u16); 32];
+    let count = times.open_minutes.len().min(open.len());
+    for (place, range) in open.iter_mut().zip(times.open_minutes.iter()) {
+        *place = (range.0.to_native(), range.1.to_native());
+    }
+    let pauses = times.pauses.iter().map(|pause| (pause.0.to_native(), pause.1.to_native()));
+    state_at(&times.time_zone, &open[..count], pauses, now, zones)
+}
+
+fn ad_at(campaigns: &[ArchivedCampaign], at: i64) -> Option<&ArchivedCampaign> {
+    let running = campaigns.iter().filter(|ad| (ad.starts.to_native()..ad.ends.to_native()).contains(&at));
+    // The first of the heaviest, so that the answer does not depend on anything but the section.
+    running.min_by_key(|ad| std::cmp::Reverse(ad.weight.to_native()))
+}
+
+fn owned_campaigns(campaigns: &[ArchivedCampaign]) -> Vec<Campaign> {
+    let own = |ad: &ArchivedCampaign| Campaign {
+        label: ad.label.as_str().to_owned(),
+        starts: ad.starts.to_native(),
+        ends: ad.ends.to_native(),
+        weight: ad.weight.to_native(),
+    };
+    campaigns.iter().map(own).collect()
+}
+
+fn owned_times(times: &ArchivedTimes) -> Times {
+    Times {
+        time_zone: times.time_zone.as_str().to_owned(),
+        open_minutes: times
+            .open_minutes
+            .iter()
+            .map(|range| (range.0.to_native(), range.1.to_native()))
+            .collect(),
+        pauses: times.pauses.iter().map(|pause| (pause.0.to_native(), pause.1.to_native())).collect(),
     }
 }
