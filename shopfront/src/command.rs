@@ -1,5 +1,6 @@
 //! The arguments, and who is called for them.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,9 +8,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
+use crate::demo::{self, DemoOptions};
 use crate::import::mapping::Mapping;
 use crate::import::{self, ImportOptions, Targets};
 use crate::say::Say;
+use crate::tether;
 
 /// The operator's command of Shopfront.
 #[derive(Debug, Parser)]
@@ -23,6 +26,14 @@ pub struct Command {
 enum Action {
     /// Bring shops from files into the shop writer
     Import(ImportArguments),
+    /// Everything on one machine: real shops, changing live
+    Demo(DemoOptions),
+    /// For the demo's own use
+    #[command(name = tether::ARGUMENT, hide = true, disable_help_flag = true)]
+    Tethered {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 /// Bring shops from files into the shop writer. `docs/IMPORT.md` tells how to write a mapping.
@@ -61,6 +72,11 @@ struct ImportArguments {
 #[must_use]
 pub fn run(command: Command) -> ExitCode {
     let say = Say::default();
+    if let Action::Tethered { arguments } = &command.action {
+        // Before any thread exists: the signal for the parent's end belongs to the thread that asked for it.
+        say.aside(&format!("shopfront: {:#}", tether::become_child(arguments)));
+        return ExitCode::FAILURE;
+    }
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -78,6 +94,9 @@ pub fn run(command: Command) -> ExitCode {
 async fn act(action: Action, say: &Say) -> anyhow::Result<ExitCode> {
     match action {
         Action::Import(arguments) => import_files(arguments, say).await,
+        Action::Demo(options) => demo::demo(options, say).await,
+        // Was done before the runtime began.
+        Action::Tethered { .. } => Ok(ExitCode::FAILURE),
     }
 }
 

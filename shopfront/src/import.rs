@@ -27,7 +27,9 @@ use tokio::task::JoinSet;
 
 use self::mapping::Mapping;
 use self::report::{Counts, Place, Report};
-use self::send::{BULK_BYTES_MAX, BULK_ROWS_MAX, BulkFacts, BulkRow, BulkSender, Outcome, RowOutcome};
+use self::send::{
+    BULK_BYTES_MAX, BULK_ROWS_MAX, BulkFacts, BulkRow, BulkSender, BulkShop, BulkSource, Outcome, RowOutcome,
+};
 use self::shape::Shaped;
 use self::value::Problem;
 use crate::say::Say;
@@ -84,16 +86,17 @@ pub async fn import(
     sent?;
     read?;
     bar.finish_and_clear();
-    let counts = take_counts(report, say)?;
+    let counts = take_counts(&report, &say)?;
     Ok((counts, started.elapsed()))
 }
 
-fn take_counts(report: Arc<Mutex<Report>>, say: Say) -> anyhow::Result<Counts> {
-    let report = std::mem::replace(&mut *lock(&report), Report::new(None, say)?);
+/// Ends a report that others may still hold.
+pub(crate) fn take_counts(report: &Mutex<Report>, say: &Say) -> anyhow::Result<Counts> {
+    let report = std::mem::replace(&mut *lock(report), Report::new(None, say.clone())?);
     Ok(report.finish())
 }
 
-fn lock(report: &Mutex<Report>) -> std::sync::MutexGuard<'_, Report> {
+pub(crate) fn lock(report: &Mutex<Report>) -> std::sync::MutexGuard<'_, Report> {
     report.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -136,7 +139,7 @@ pub(crate) fn read_file(
             Ok(Shaped::Skipped) => lock(report).counts_mut().skipped += 1,
             Err(problem) => lock(report).bad(&place, &problem),
             Ok(Shaped::Shop(shop)) => {
-                if !filler.is_new(&shop.key) {
+                if !filler.is_new(&mapping.source, &shop.key) {
                     lock(report).bad(&place, &Problem::new("key stands on an earlier row already", shop.key));
                     return true;
                 }
@@ -156,7 +159,7 @@ pub(crate) struct Filler {
     bulks: mpsc::Sender<Vec<BulkRow>>,
     rows: Vec<BulkRow>,
     bytes: usize,
-    /// Hashes of the keys so far: eight bytes a shop, so that a million shops need some 16 MB.
+    /// Hashes of the identities so far: eight bytes a shop, so that a million shops need some 16 MB.
     keys: HashSet<u64>,
 }
 
@@ -165,14 +168,16 @@ impl Filler {
         Self { bulks, rows: Vec::new(), bytes: 0, keys: HashSet::new() }
     }
 
-    fn is_new(&mut self, key: &str) -> bool {
-        self.keys.insert(xxhash_rust::xxh3::xxh3_64(key.as_bytes()))
+    fn is_new(&mut self, source: &str, key: &str) -> bool {
+        let seed = xxhash_rust::xxh3::xxh3_64(source.as_bytes());
+        self.keys.insert(xxhash_rust::xxh3::xxh3_64_with_seed(key.as_bytes(), seed))
     }
 
     /// `false` when nobody takes bulks any more.
     pub(crate) fn push(&mut self, source: &str, place: Place, shop: shape::ShapedShop) -> bool {
-        let row = serde_json::json!({ "source": { "name": source, "key": shop.key }, "facts": shop.facts });
-        let body = row.to_string().into_bytes();
+        let row = BulkShop { source: BulkSource { name: source, key: &shop.key }, facts: &shop.facts };
+        // Facts are strings, numbers and lists: nothing in them can fail to be JSON.
+        let Ok(body) = serde_json::to_vec(&row) else { return true };
         if self.rows.len() == BULK_ROWS_MAX || self.bytes + body.len() > BULK_BYTES_MAX {
             self.hand_on();
         }

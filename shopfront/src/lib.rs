@@ -5,9 +5,11 @@
 #![forbid(unsafe_code)]
 
 pub mod command; //  arguments               -> what to do
+pub mod demo; //     a directory             -> every program, running
 pub mod generate; // seed + shop's identity  -> menus, hours, delivery, campaigns, reviews
 pub mod import; //   files + mapping         -> shops at the writers
 mod say; //          results, asides, progress
+mod tether; //       a child's life ends with its parent's
 
 pub use command::run;
 pub use say::Say;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use shop_id::ShopId;
-use writer_api::facts::{AdFacts, ReviewFacts};
+use writer_api::facts::{AdFacts, ReviewFacts, ShopFacts};
 
 use super::report::Place;
 
@@ -56,6 +56,24 @@ pub enum Outcome {
     Unchanged,
     /// Not taken.
     Refused,
+}
+
+/// One row of a shop writer's bulk.
+#[derive(Debug, Serialize)]
+pub struct BulkShop<'a> {
+    /// Who the shop is.
+    pub source: BulkSource<'a>,
+    /// What its owner says.
+    pub facts: &'a ShopFacts,
+}
+
+/// One shop per name and key.
+#[derive(Debug, Serialize)]
+pub struct BulkSource<'a> {
+    /// The data set.
+    pub name: &'a str,
+    /// Within it.
+    pub key: &'a str,
 }
 
 /// A section of another writer, for a shop that has an ID by now.
