@@ -4,8 +4,17 @@
 //! It deliberately does not know who asks, what is done with the answer, or how a writer stores anything.
 #![forbid(unsafe_code)]
 
-pub mod answer; // the four reads          -> SectionAnswer, ChangesAnswer, ...
-pub mod facts; //  what each writer owns   -> ShopFacts, AdFacts, ReviewFacts
+pub mod answer; //  the four reads          -> SectionAnswer, ChangesAnswer, ...
+pub mod change; //  many changes at once    -> BulkShop, BulkSection, BulkOutcome
+mod client; //      the four reads, asked over HTTP
+mod error; //       why a writer gave no answer
+pub mod facts; //   what each writer owns   -> ShopFacts, AdFacts, ReviewFacts
+mod parse; //       bytes of an answer      -> the answer, or the path of what is wrong in it
+mod reads; //       the four reads as a trait
 
 pub use answer::{Change, ChangesAnswer, PageAnswer, SectionAnswer, SectionState, SectionsAnswer};
+pub use change::{BulkOutcome, BulkSection, BulkShop, ChangeAnswer, Outcome, Source};
+pub use client::{ANSWER_BYTES_MAX, WriterClient};
+pub use error::{Asked, RefetchError};
 pub use facts::{AdFacts, Facts, ReviewFacts, ShopFacts};
+pub use reads::WriterReads;
