@@ -12,6 +12,48 @@ pub struct Position {
     pub sequence: u64,
 }
 
+impl Position {
+    /// Bytes of [`Position::to_bytes`].
+    pub const BYTES: usize = 12;
+
+    /// Big-endian, so that bytes compare as positions do.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..4].copy_from_slice(&self.activation.to_be_bytes());
+        bytes[4..].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes
+    }
+
+    /// `None` when there are too few bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let activation = u32::from_be_bytes(bytes.get(..4)?.try_into().ok()?);
+        let sequence = u64::from_be_bytes(bytes.get(4..Self::BYTES)?.try_into().ok()?);
+        Some(Self { activation, sequence })
+    }
+
+    /// The next save in the same activation.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self { activation: self.activation, sequence: self.sequence + 1 }
+    }
+}
+
 /// One position per shard: a follower's cursor through the whole log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Positions(pub Vec<Position>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn bytes_compare_as_positions_do(a: (u32, u64), b: (u32, u64)) {
+            let [a, b] = [a, b].map(|(activation, sequence)| Position { activation, sequence });
+            proptest::prop_assert_eq!(a.cmp(&b), a.to_bytes().cmp(&b.to_bytes()));
+            proptest::prop_assert_eq!(Position::from_bytes(&a.to_bytes()), Some(a));
+        }
+    }
+}

@@ -253,3 +253,48 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. } | Self::TimedOut { .. })
     }
 }
+
+/// The shard of a shop in a log of so many.
+pub(crate) const fn shard_of(shop_id: ShopId, shards: u16) -> u16 {
+    // The remainder of a division by a `u16` fits into one.
+    #[allow(clippy::cast_possible_truncation)]
+    let shard = (shop_id.get() % shards as u64) as u16;
+    shard
+}
+
+/// What readers are told of a stored document.
+pub(crate) fn lookup_of<T>(document: &ShopDocument, part: T, position: Position) -> Lookup<T> {
+    visible(document.list.is_tombstone(), document.list.is_visible(), part, position)
+}
+
+pub(crate) fn visible<T>(is_tombstone: bool, is_visible: bool, part: T, position: Position) -> Lookup<T> {
+    let stored = Stored { part, position };
+    match (is_tombstone, is_visible) {
+        (true, _) => Lookup::Tombstone(stored),
+        (false, true) => Lookup::Found(stored),
+        (false, false) => Lookup::Unknown,
+    }
+}
+
+/// What a projection is told of a stored document.
+pub(crate) fn held_of(document: ShopDocument, position: Position) -> Lookup<ShopDocument> {
+    let is_tombstone = document.list.is_tombstone();
+    let stored = Stored { part: document, position };
+    if is_tombstone { Lookup::Tombstone(stored) } else { Lookup::Found(stored) }
+}
+
+/// No writer was heard yet.
+pub(crate) fn new_contacts() -> Vec<WriterContact> {
+    Writer::OF_THE_DOCUMENT.map(|writer| WriterContact { writer, heard_at: None, cursor: None }).to_vec()
+}
+
+impl<T> Lookup<T> {
+    /// What is stored, closed or not.
+    #[must_use]
+    pub const fn stored(&self) -> Option<&Stored<T>> {
+        match self {
+            Self::Found(stored) | Self::Tombstone(stored) => Some(stored),
+            Self::Unknown => None,
+        }
+    }
+}

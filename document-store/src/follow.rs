@@ -1,0 +1,213 @@
+//! The change log, scanned once and then tailed, for everything that follows from saved documents.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shop_document::ListPart;
+use shop_id::ShopId;
+
+use crate::{ChangeLog, DocumentReader, Lookup, Positions, StoreError, Stored};
+
+/// Shops read by one step of the first scan.
+const SCAN_SHOPS: usize = 2_000;
+/// Entries read by one step of the tail.
+const TAIL_ENTRIES: usize = 4_000;
+/// Shops gathered at once by the tail.
+const GATHER_SHOPS: usize = 50;
+/// The pause after a failure of the store.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is told, in order: near cache, area lists.
+pub trait LogFollower: Send + Sync + 'static {
+    /// The newest list part of a shop, tombstones and invisible ones included.
+    fn fold(&self, shop_id: ShopId, stored: &Stored<ListPart>);
+    /// A rescan no longer found this shop.
+    fn vanished(&self, shop_id: ShopId);
+    /// The stored bytes of this shop cannot be read; it exists all the same.
+    fn unreadable(&self, shop_id: ShopId) {
+        let _ = shop_id;
+    }
+    /// All that was logged up to now is folded: after the first scan and after each batch.
+    fn caught_up(&self);
+}
+
+/// How far the following has come, for readiness and metrics.
+#[derive(Debug, Default)]
+pub struct FollowProgress {
+    caught_up: AtomicBool,
+    /// Microseconds since 1970; 0: never.
+    last_contact: AtomicI64,
+    folded: AtomicU64,
+    rescans: AtomicU64,
+    lag_micros: AtomicI64,
+}
+
+impl FollowProgress {
+    /// The first scan is done.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up.load(Ordering::Acquire)
+    }
+
+    /// When the store last answered.
+    #[must_use]
+    pub fn last_contact(&self) -> Option<Timestamp> {
+        let micros = self.last_contact.load(Ordering::Relaxed);
+        if micros == 0 { None } else { Timestamp::from_microsecond(micros).ok() }
+    }
+
+    /// Documents folded since the start.
+    #[must_use]
+    pub fn folded(&self) -> u64 {
+        self.folded.load(Ordering::Relaxed)
+    }
+
+    /// Scans since the start; more than one means that the log did not reach back, or the store was swapped.
+    #[must_use]
+    pub fn rescans(&self) -> u64 {
+        self.rescans.load(Ordering::Relaxed)
+    }
+
+    /// From the save of the last folded entry to its folding.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.lag_micros.load(Ordering::Relaxed)).unwrap_or(0))
+    }
+
+    fn contact(&self) {
+        self.last_contact.store(Timestamp::now().as_microsecond(), Ordering::Relaxed);
+    }
+}
+
+/// Scans, then tails, for as long as it is polled. Outages of the store are waited out; a log that does not reach
+/// back any more, or a store that was swapped, is scanned again.
+pub async fn follow<S>(store: Arc<S>, followers: Vec<Arc<dyn LogFollower>>, progress: Arc<FollowProgress>)
+where
+    S: DocumentReader + ChangeLog,
+{
+    let mut following = Following { store, followers, progress, known: BTreeSet::new() };
+    loop {
+        let ended = following.scan_and_tail().await;
+        if let Err(error) = ended
+            && !matches!(error, StoreError::Trimmed { .. })
+        {
+            tracing::warn!(%error, "cannot follow the change log; trying again");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+struct Following<S> {
+    store: Arc<S>,
+    followers: Vec<Arc<dyn LogFollower>>,
+    progress: Arc<FollowProgress>,
+    /// All shops that were folded, so that a rescan can tell which ones vanished.
+    known: BTreeSet<ShopId>,
+}
+
+impl<S: DocumentReader + ChangeLog> Following<S> {
+    /// Returns only with an error.
+    async fn scan_and_tail(&mut self) -> Result<(), StoreError> {
+        let mut positions = self.store.head().await?;
+        self.scan().await?;
+        self.progress.rescans.fetch_add(1, Ordering::Relaxed);
+        self.caught_up();
+        loop {
+            match self.store.grown(&positions).await {
+                Ok(()) => {}
+                Err(error) if error.is_transient() => {
+                    // Positions stay good through an outage; a scan would only add load to a store that suffers.
+                    tracing::warn!(%error, "the store is away; resident shops go on being read");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            self.tail(&mut positions).await?;
+            self.caught_up();
+        }
+    }
+
+    async fn scan(&mut self) -> Result<(), StoreError> {
+        let mut found = BTreeSet::new();
+        let mut after = None;
+        loop {
+            let scan = self.store.scan(after, SCAN_SHOPS).await?;
+            for (shop_id, stored) in &scan.shops {
+                found.insert(*shop_id);
+                self.fold(*shop_id, stored);
+            }
+            for &shop_id in &scan.unreadable {
+                found.insert(shop_id);
+                self.unreadable(shop_id);
+            }
+            after = scan.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        for &shop_id in self.known.difference(&found) {
+            self.followers.iter().for_each(|follower| follower.vanished(shop_id));
+        }
+        self.known = found;
+        Ok(())
+    }
+
+    /// Reads every shard up to its end. Many saves of one shop in one step are folded once.
+    async fn tail(&mut self, positions: &mut Positions) -> Result<(), StoreError> {
+        let shards = u16::try_from(positions.0.len()).unwrap_or(u16::MAX);
+        for shard in 0..shards {
+            loop {
+                let place = usize::from(shard);
+                let page = self.store.read(shard, positions.0[place], TAIL_ENTRIES).await?;
+                let changed: BTreeSet<ShopId> = page.entries.iter().map(|entry| entry.shop_id).collect();
+                let changed: Vec<ShopId> = changed.into_iter().collect();
+                for shop_ids in changed.chunks(GATHER_SHOPS) {
+                    self.gather(shop_ids).await?;
+                }
+                if let Some(last) = page.entries.last() {
+                    let lag = Timestamp::now().as_microsecond() - last.saved_at.as_microsecond();
+                    self.progress.lag_micros.store(lag.max(0), Ordering::Relaxed);
+                }
+                positions.0[place] = page.next;
+                if !page.has_more {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn gather(&mut self, shop_ids: &[ShopId]) -> Result<(), StoreError> {
+        for (&shop_id, got) in shop_ids.iter().zip(self.store.gather(shop_ids).await) {
+            match got {
+                Ok(Lookup::Found(stored) | Lookup::Tombstone(stored)) => self.fold(shop_id, &stored),
+                // Invisible still; nothing to show.
+                Ok(Lookup::Unknown) => {}
+                Err(StoreError::Corrupt { .. }) => self.unreadable(shop_id),
+                Err(error) => return Err(error),
+            }
+            self.known.insert(shop_id);
+        }
+        Ok(())
+    }
+
+    fn fold(&self, shop_id: ShopId, stored: &Stored<ListPart>) {
+        self.followers.iter().for_each(|follower| follower.fold(shop_id, stored));
+        self.progress.folded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn unreadable(&self, shop_id: ShopId) {
+        tracing::warn!(%shop_id, "a stored document cannot be read");
+        self.followers.iter().for_each(|follower| follower.unreadable(shop_id));
+    }
+
+    fn caught_up(&self) {
+        self.followers.iter().for_each(|follower| follower.caught_up());
+        self.progress.contact();
+        self.progress.caught_up.store(true, Ordering::Release);
+    }
+}
