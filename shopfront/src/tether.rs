@@ -12,7 +12,7 @@ pub(crate) const ARGUMENT: &str = "tethered-child";
 
 /// Becomes the program `arguments[1]` with the arguments after it, to be killed when process `arguments[0]` ends.
 /// Returns only if that failed.
-pub fn become_child(arguments: &[OsString]) -> anyhow::Error {
+pub(crate) fn become_child(arguments: &[OsString]) -> anyhow::Error {
     let [parent, program, arguments @ ..] = arguments else {
         return anyhow::anyhow!("`{ARGUMENT}` is for `shopfront demo` itself");
     };

@@ -133,7 +133,7 @@ async fn keep(shared: Arc<Shared>, program: Program, mut child: Child, mut stopp
         let how = died.map_or_else(|error| error.to_string(), said);
         if !shared.restart {
             shared.say.aside(&format!("{} died ({how}) and stays dead (--no-restart)", program.name()));
-            drop(stopped.changed().await);
+            stopped.changed().await.ok();
             return;
         }
         wait = if born.elapsed() > LIVED_WELL { WAIT_MIN } else { wait };
@@ -163,7 +163,7 @@ async fn end(shared: &Shared, program: Program, mut child: Child) {
     let process = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(process) = process {
         // Gone already: then waiting returns at once.
-        drop(kill_process(process, Signal::TERM));
+        kill_process(process, Signal::TERM).ok();
     }
     if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
         shared.say.aside(&format!("{} did not end within {} s, killing it", program.name(), GRACE.as_secs()));
