@@ -5,7 +5,8 @@
 
 pub mod decode; //     bytes of any encoding  -> UTF-8
 pub mod hours; //      `Mo-Fr 09:00-18:00`    -> weekly hours
-pub mod mapping; //    TOML                   -> Mapping
+pub mod mapping; //    what is known about a data set
+mod mapping_reader; // TOML                   -> Mapping
 pub mod path; //       `a.b[0].c`             -> where a value stands
 pub mod report; //     bad rows               -> lines, counts
 pub mod rows; //       a file                 -> rows
@@ -27,11 +28,11 @@ use tokio::task::JoinSet;
 
 use self::mapping::Mapping;
 use self::report::{Counts, Place, Report};
-use self::send::{
-    BULK_BYTES_MAX, BULK_ROWS_MAX, BulkFacts, BulkRow, BulkSender, BulkShop, BulkSource, Outcome, RowOutcome,
-};
+use self::send::{BULK_BYTES_USUAL_MAX, BulkRow, BulkSender};
 use self::shape::Shaped;
 use self::value::Problem;
+use writer_api::change::{BULK_ROWS_MAX, BulkOutcome, BulkSection, BulkShop, Outcome, Source};
+
 use crate::say::Say;
 
 /// Where shops go, and how patiently.
@@ -175,10 +176,11 @@ impl Filler {
 
     /// `false` when nobody takes bulks any more.
     pub(crate) fn push(&mut self, source: &str, place: Place, shop: shape::ShapedShop) -> bool {
-        let row = BulkShop { source: BulkSource { name: source, key: &shop.key }, facts: &shop.facts };
+        let source = Source { name: source.to_owned(), key: shop.key };
+        let row = BulkShop { source: Some(source), facts: shop.facts };
         // Facts are strings, numbers and lists: nothing in them can fail to be JSON.
         let Ok(body) = serde_json::to_vec(&row) else { return true };
-        if self.rows.len() == BULK_ROWS_MAX || self.bytes + body.len() > BULK_BYTES_MAX {
+        if self.rows.len() == BULK_ROWS_MAX || self.bytes + body.len() > BULK_BYTES_USUAL_MAX {
             self.hand_on();
         }
         self.bytes += body.len();
@@ -246,10 +248,10 @@ impl Writers {
         for (row, outcome) in bulk.iter().zip(&outcomes) {
             let Some(shop_id) = outcome.shop_id else { continue };
             if let Some(facts) = &row.ads {
-                ads.push((&row.place, serde_json::to_vec(&BulkFacts { shop_id, facts })?));
+                ads.push((&row.place, serde_json::to_vec(&BulkSection { shop_id, facts })?));
             }
             if let Some(facts) = &row.reviews {
-                reviews.push((&row.place, serde_json::to_vec(&BulkFacts { shop_id, facts })?));
+                reviews.push((&row.place, serde_json::to_vec(&BulkSection { shop_id, facts })?));
             }
         }
         send_sections(self.ads.as_ref(), &ads, "campaigns", report).await?;
@@ -276,7 +278,7 @@ async fn send_sections(
     Ok(())
 }
 
-fn count(bulk: &[BulkRow], outcomes: &[RowOutcome], report: &Mutex<Report>) {
+fn count(bulk: &[BulkRow], outcomes: &[BulkOutcome], report: &Mutex<Report>) {
     let mut report = lock(report);
     for (row, outcome) in bulk.iter().zip(outcomes) {
         let counts = report.counts_mut();

@@ -208,7 +208,7 @@ impl Town {
 
     /// A dead writer fails every change: the first of a hundred is said.
     fn failed(&self, error: &anyhow::Error, say: &Say) {
-        if self.failed.fetch_add(1, Ordering::Relaxed) % 100 == 0 {
+        if self.failed.fetch_add(1, Ordering::Relaxed).is_multiple_of(100) {
             say.aside(&format!("a change was not taken: {error:#}"));
         }
     }

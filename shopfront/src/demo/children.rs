@@ -108,7 +108,7 @@ impl Children {
     /// Stops all, the readers first: each is told by SIGTERM, and killed if it does not end in time.
     pub(super) async fn stop(self) {
         for (program, keeper, stop) in self.keepers.into_iter().rev() {
-            drop(stop.send(true));
+            stop.send(true).ok();
             if keeper.await.is_err() {
                 self.shared.say.aside(&format!("{} could not be watched to its end", program.name()));
             }

@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use serde::{Deserialize, Serialize};
-use shop_id::ShopId;
-use writer_api::facts::{AdFacts, ReviewFacts, ShopFacts};
+use writer_api::change::{BulkOutcome, Outcome};
+use writer_api::{AdFacts, ReviewFacts};
 
 use super::report::Place;
 
-/// Rows of one bulk, as the writers bound it.
-pub const BULK_ROWS_MAX: usize = 1_000;
-/// A bulk is sent before it grows beyond this; the writers take 32 MiB.
-pub const BULK_BYTES_MAX: usize = 16 << 20;
+/// A bulk is sent before it grows beyond this: half of what the writers take, so that four of them in flight stay small.
+pub const BULK_BYTES_USUAL_MAX: usize = writer_api::change::BULK_BYTES_MAX / 2;
 /// Waits between attempts grow to this.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 /// One attempt may take so long: a thousand shops, made durable.
@@ -29,60 +26,6 @@ pub struct BulkRow {
     pub ads: Option<AdFacts>,
     /// For the reviews writer, once the shop has an ID.
     pub reviews: Option<ReviewFacts>,
-}
-
-/// What the writer said about one row.
-#[derive(Clone, Debug, Deserialize)]
-pub struct RowOutcome {
-    /// Absent when refused.
-    #[serde(default)]
-    pub shop_id: Option<ShopId>,
-    /// What happened.
-    pub outcome: Outcome,
-    /// Why it was refused.
-    #[serde(default)]
-    pub reason: Option<String>,
-}
-
-/// What happened to one row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// A new shop.
-    Created,
-    /// New facts.
-    Changed,
-    /// The same facts.
-    Unchanged,
-    /// Not taken.
-    Refused,
-}
-
-/// One row of a shop writer's bulk.
-#[derive(Debug, Serialize)]
-pub struct BulkShop<'a> {
-    /// Who the shop is.
-    pub source: BulkSource<'a>,
-    /// What its owner says.
-    pub facts: &'a ShopFacts,
-}
-
-/// One shop per name and key.
-#[derive(Debug, Serialize)]
-pub struct BulkSource<'a> {
-    /// The data set.
-    pub name: &'a str,
-    /// Within it.
-    pub key: &'a str,
-}
-
-/// A section of another writer, for a shop that has an ID by now.
-#[derive(Debug, Serialize)]
-pub struct BulkFacts<F> {
-    /// Whose.
-    pub shop_id: ShopId,
-    /// What.
-    pub facts: F,
 }
 
 /// A writer that does not take what it is sent.
@@ -133,7 +76,7 @@ impl BulkSender {
     ///
     /// # Errors
     /// See [`SendError`].
-    pub async fn send(&self, rows: &[&[u8]]) -> Result<Vec<RowOutcome>, SendError> {
+    pub async fn send(&self, rows: &[&[u8]]) -> Result<Vec<BulkOutcome>, SendError> {
         let mut outcomes = Vec::with_capacity(rows.len());
         let mut waiting = vec![rows];
         while let Some(rows) = waiting.pop() {
@@ -142,7 +85,7 @@ impl BulkSender {
             }
             let (status, body) = self.attempt_until_answered(rows).await?;
             if status.is_success() {
-                let answered: Option<Vec<RowOutcome>> = serde_json::from_slice(&body).ok();
+                let answered: Option<Vec<BulkOutcome>> = serde_json::from_slice(&body).ok();
                 let answered = answered.filter(|answered| answered.len() == rows.len());
                 outcomes.extend(answered.ok_or_else(|| self.unexpected(status, &body))?);
             } else if rows.len() > 1 && is_about_rows(status) {
@@ -150,7 +93,12 @@ impl BulkSender {
                 waiting.extend([second, first]);
             } else if is_about_rows(status) {
                 let reason = Some(detail_of(&body));
-                outcomes.push(RowOutcome { shop_id: None, outcome: Outcome::Refused, reason });
+                outcomes.push(BulkOutcome {
+                    shop_id: None,
+                    outcome: Outcome::Refused,
+                    reason,
+                    revision_token: None,
+                });
             } else {
                 return Err(self.unexpected(status, &body));
             }

@@ -241,7 +241,7 @@ fn items(
                 sold_out: false,
             }),
             Err(problem) => {
-                notes.push(Problem::new("menu item's price is not an amount, left out", problem.given))
+                notes.push(Problem::new("menu item's price is not an amount, left out", problem.given));
             }
         }
     }
@@ -316,4 +316,81 @@ fn apply_delivery(
     }
     delivery.eta_minutes.to = delivery.eta_minutes.to.max(delivery.eta_minutes.from);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAPPING: &str = r#"
+[source]
+name = "x"
+key = "id"
+[input]
+empty = ["-"]
+[[skip]]
+field = "state"
+in = ["gone"]
+[shop]
+name = "name"
+location = { pair = "at", order = "lng,lat" }
+time_zone = { constant = "Asia/Seoul" }
+currency = "KRW"
+phone = "phone"
+opening_hours = "hours"
+[shop.delivery]
+fee = "fee"
+[[shop.menu]]
+each = "dishes"
+name = "dish"
+price = "price"
+"#;
+
+    fn shaped(json: &str) -> Result<Option<ShapedShop>, Problem> {
+        let mapping = Mapping::parse(std::path::Path::new("x.toml"), MAPPING).unwrap();
+        shape(&mapping, 1, &serde_json::from_str(json).unwrap()).map(|shaped| match shaped {
+            Shaped::Shop(shop) => Some(*shop),
+            Shaped::Skipped => None,
+        })
+    }
+
+    #[test]
+    fn a_row_becomes_a_shop() {
+        let json = r#"{"id":7,"name":" 동네식당 ","at":"POINT (126.9 37.5)","phone":"-","fee":"1,500","dishes":
+            [{"dish":"김밥","price":"6,900원"},{"dish":"물","price":"free"},{"price":1}],"hours":"by appointment"}"#;
+        let shop = shaped(json).unwrap().unwrap();
+        assert_eq!((shop.key.as_str(), shop.facts.name.as_str()), ("7", "동네식당"));
+        assert_eq!(shop.facts.location, Location { lat: 37.5, lng: 126.9 });
+        assert_eq!(shop.facts.phone, None);
+        assert_eq!(shop.facts.menu[0].price, Money { amount: 6_900, currency: "KRW".to_owned() });
+        assert_eq!(shop.facts.delivery.fee_ladder[0].fee.amount, 1_500);
+        assert_eq!(shop.facts.menu.len(), 1);
+        assert_eq!(shop.notes.len(), 2, "{:?}", shop.notes);
+        assert_eq!(shop.facts.generated, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_row_that_is_no_shop_says_why() {
+        let cases = [
+            (r#"{"name":"a","at":[1,2]}"#, "key is missing", ""),
+            (r#"{"id":1,"name":" ","at":[1,2]}"#, "name is missing", ""),
+            (r#"{"id":1,"name":"a"}"#, "coordinates are missing", ""),
+            (r#"{"id":1,"name":"a","at":[1,91.5]}"#, "latitude is not between -90 and 90", "91.5, 1"),
+            (r#"{"id":1,"name":"a","at":[0,0]}"#, "coordinates are 0, 0", "0, 0"),
+            (r#"{"id":1,"name":"a","at":"somewhere"}"#, "coordinates are not two numbers", "somewhere"),
+            (
+                r#"{"id":1,"name":"a\ufffd","at":[1,2]}"#,
+                "name has bytes that are not of the stated encoding",
+                "a\u{fffd}",
+            ),
+        ];
+        for (json, reason, given) in cases {
+            assert_eq!(shaped(json).unwrap_err(), Problem::new(reason, given), "{json}");
+        }
+    }
+
+    #[test]
+    fn rows_that_the_mapping_leaves_out_are_not_bad() {
+        assert!(shaped(r#"{"id":1,"state":"gone"}"#).unwrap().is_none());
+    }
 }
