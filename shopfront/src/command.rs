@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::demo::{self, DemoOptions};
 use crate::import::mapping::Mapping;
 use crate::import::{self, ImportOptions, Targets};
+use crate::inspect::{self, InspectOptions};
 use crate::say::Say;
 use crate::tether;
 
@@ -28,6 +29,8 @@ enum Action {
     Import(ImportArguments),
     /// Everything on one machine: real shops, changing live
     Demo(DemoOptions),
+    /// One shop's stored document, section by section
+    Inspect(InspectOptions),
     /// For the demo's own use
     #[command(name = tether::ARGUMENT, hide = true, disable_help_flag = true)]
     Tethered {
@@ -94,6 +97,10 @@ pub fn run(command: Command) -> ExitCode {
 async fn act(action: Action, say: &Say) -> anyhow::Result<ExitCode> {
     match action {
         Action::Import(arguments) => import_files(arguments, say).await,
+        Action::Inspect(options) => {
+            let whole = inspect::inspect(&options, say).await?;
+            Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Action::Demo(options) => demo::demo(options, say).await,
         // Was done before the runtime began.
         Action::Tethered { .. } => Ok(ExitCode::FAILURE),

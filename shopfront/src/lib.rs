@@ -8,6 +8,7 @@ pub mod command; //  arguments               -> what to do
 pub mod demo; //     a directory             -> every program, running
 pub mod generate; // seed + shop's identity  -> menus, hours, delivery, campaigns, reviews
 pub mod import; //   files + mapping         -> shops at the writers
+pub mod inspect; //  a store, a shop ID      -> what is stored of it
 mod say; //          results, asides, progress
 mod tether; //       a child's life ends with its parent's
 

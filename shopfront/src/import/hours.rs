@@ -30,35 +30,52 @@ pub fn parse(text: &str) -> Option<Vec<OpeningHours>> {
     (!hours.is_empty()).then_some(hours)
 }
 
+/// One rule, which may go on behind commas: `Mo-Fr 09:00-12:00,13:00-18:00, Sa,Su 10:00-16:00`. The first range of
+/// a day replaces what earlier rules said of it, the others add to it.
 fn apply(week: &mut [Vec<(u32, u32)>; 7], rule: &str) -> Option<()> {
-    let (days, times) = match rule.split_once(' ') {
-        Some((days, times)) if !days.starts_with(|first: char| first.is_ascii_digit()) => {
-            (days_of(days)?, times.trim())
+    let mut touched = [false; 7];
+    let mut days: Vec<usize> = Vec::new();
+    let (mut days_are_named, mut days_are_complete) = (false, true);
+    for part in rule.split(',').map(str::trim) {
+        let times = if part.starts_with(|first: char| first.is_ascii_digit()) {
+            if !days_are_named {
+                days = (0..7).collect();
+            }
+            part
+        } else {
+            if days_are_complete {
+                days.clear();
+            }
+            days_are_named = true;
+            let (names, times) = part.split_once(' ').unwrap_or((part, ""));
+            days.extend(days_of(names)?);
+            times.trim()
+        };
+        days_are_complete = !times.is_empty();
+        if times.is_empty() {
+            continue;
         }
-        _ if rule.starts_with(|first: char| first.is_ascii_digit()) => ((0..7).collect(), rule),
-        _ => return None,
-    };
-    let ranges = match times {
-        "off" | "closed" => Vec::new(),
-        times => times.split(',').map(|part| minutes_of(part.trim())).collect::<Option<Vec<_>>>()?,
-    };
-    for day in days {
-        week[day].clone_from(&ranges);
+        let range = if matches!(times, "off" | "closed") { None } else { Some(minutes_of(times)?) };
+        for &day in &days {
+            if !std::mem::replace(&mut touched[day], true) {
+                week[day].clear();
+            }
+            week[day].extend(range);
+        }
     }
-    Some(())
+    days_are_complete.then_some(())
 }
 
-/// `Mo-Fr`, `Sa,Su`, `Fr-Mo`, `PH` (nothing).
+/// `Mo-Fr`, `Fr-Mo`, `su`; public and school holidays are no days of the week.
 fn days_of(text: &str) -> Option<Vec<usize>> {
-    let position = |name: &str| DAYS.iter().position(|(day, _)| *day == name);
-    let mut days = Vec::new();
-    for part in text.split(',').filter(|part| !matches!(*part, "PH" | "SH" | "")) {
-        let (from, to) = part.split_once('-').unwrap_or((part, part));
-        let (from, to) = (position(from)?, position(to)?);
-        let to = if to < from { to + 7 } else { to };
-        days.extend((from..=to).map(|day| day % 7));
+    if matches!(text, "PH" | "SH") {
+        return Some(Vec::new());
     }
-    Some(days)
+    let position = |name: &str| DAYS.iter().position(|(day, _)| day.eq_ignore_ascii_case(name));
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    let (from, to) = (position(from)?, position(to)?);
+    let to = if to < from { to + 7 } else { to };
+    Some((from..=to).map(|day| day % 7).collect())
 }
 
 /// `18:00-02:00`, `9:00-26:00`.
@@ -97,6 +114,15 @@ mod tests {
         assert_eq!(said("Mo-Tu 09:00-12:00,13:00-18:00; Tu off"), "Mon 09:00-12:00, Mon 13:00-18:00");
         assert_eq!(said("Sa,Su 18:00-02:00; PH off"), "Sat 18:00-02:00, Sun 18:00-02:00");
         assert_eq!(said("Su-Mo 9:00-24:00"), "Mon 09:00-24:00, Sun 09:00-24:00");
+        assert_eq!(
+            said("Mo-Tu 11:00-14:00, Fr-sa 12:00-15:00"),
+            "Mon 11:00-14:00, Tue 11:00-14:00, Fri 12:00-15:00, Sat 12:00-15:00"
+        );
+        assert_eq!(
+            said("Sa, Su 09:00-10:00,11:00-12:00"),
+            "Sat 09:00-10:00, Sat 11:00-12:00, Sun 09:00-10:00, Sun 11:00-12:00"
+        );
+        assert_eq!(said("Mo 09:00-10:00; PH 10:00-12:00,13:00-14:00"), "Mon 09:00-10:00");
         assert_eq!(said("24/7").matches("00:00-24:00").count(), 7);
         assert_eq!(said("11:00-26:00").matches("11:00-02:00").count(), 7);
     }
