@@ -9,6 +9,7 @@ pub mod config; //    file, environment, flags       -> one plain struct
 pub mod drain; //     signals                        -> accept no more, finish, give up after a grace period
 pub mod logs; //      sentences, fields first
 pub mod ops; //       /livez /readyz /startupz /metrics
+pub mod program; //   all of these                   -> the frame of every `main`
 pub mod readiness; // named conditions               -> ready or why not
 
 pub use clock::Clock;
