@@ -1,2 +1,60 @@
-//! x
-fn main() {}
+//! The commands of the project: `cargo xtask demo` and `cargo xtask test`.
+//!
+//! In: a fresh machine with a Rust toolchain. Out: a running demo, or a verdict on everything. It deliberately
+//! knows the other crates from outside only: their names, their manifests, their binaries.
+#![forbid(unsafe_code)]
+
+mod demo; //      builds in release mode    -> `shopfront demo`
+mod licences; //  the tree of dependencies  -> what `cargo deny` says of it
+mod steps; //     one command after another -> how long each took, what went wrong
+mod test; //      all that must hold        -> a verdict
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The commands of the project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", max_term_width = 100)]
+struct Command {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build what is needed in release mode, then run `shopfront demo` with these arguments
+    #[command(disable_help_flag = true)]
+    Demo {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Format, lints, manifest rules, licences, all tests and doc tests
+    Test(test::TestOptions),
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse().task {
+        Task::Demo { arguments } => demo::demo(&arguments),
+        Task::Test(options) => test::test(&options),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            steps::say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."))
+}
+
+/// Where cargo builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}

@@ -1,0 +1,57 @@
+//! One command after another, each with its name and how long it took; the first that fails ends it all.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use crate::root;
+
+/// What was done so far.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    done: Vec<(String, Duration)>,
+}
+
+impl Steps {
+    /// Runs a command in the workspace's folder; its output goes where ours goes.
+    pub(crate) fn run(&mut self, name: &str, command: &mut Command) -> anyhow::Result<()> {
+        say(&format!("── {name}"));
+        let started = Instant::now();
+        let status = command.current_dir(root()).status().with_context(|| format!("{name}: {command:?}"))?;
+        self.done.push((name.to_owned(), started.elapsed()));
+        if !status.success() {
+            bail!("{name} failed ({status}); again by itself: {}", shown(command));
+        }
+        Ok(())
+    }
+
+    /// One line per step.
+    pub(crate) fn summary(&self) -> String {
+        let line = |(name, took): &(String, Duration)| format!("{:>7.1} s  {name}\n", took.as_secs_f64());
+        self.done.iter().map(line).collect()
+    }
+}
+
+/// The cargo that runs this.
+pub(crate) fn cargo<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(arguments);
+    cargo
+}
+
+/// As one would type it.
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    let program = words[0].rsplit('/').next().unwrap_or_default().to_owned();
+    std::iter::once(program).chain(words.into_iter().skip(1)).collect::<Vec<_>>().join(" ")
+}
+
+/// To standard error, beside what cargo says.
+pub(crate) fn say(text: &str) {
+    // A reader that went away is no error.
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
