@@ -23,3 +23,19 @@ pub fn free_port() -> u16 {
         }
     }
 }
+
+/// The first of `count` ports in a row, all of them free a moment ago and not handed out to anybody else.
+#[must_use]
+pub fn free_ports_from(count: u16) -> u16 {
+    let mut row: Vec<u16> = Vec::new();
+    loop {
+        let port = free_port();
+        if row.last().is_some_and(|last| *last + 1 != port) {
+            row.clear();
+        }
+        row.push(port);
+        if row.len() == usize::from(count) {
+            return row[0];
+        }
+    }
+}

@@ -142,7 +142,7 @@ impl Drop for Program {
 }
 
 /// The binary beside this test's own directory: `target/<profile>/<name>`.
-fn built(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn built(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let profile =
         own.parent().and_then(Path::parent).context("a test binary stands in target/<profile>/deps")?;

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod all_start_orders;
+mod demo;
 mod killed_in_turn;
 mod promise_1_reads_never_touch_writers;
 mod promise_2_a_dead_writer_costs_its_own_section;
