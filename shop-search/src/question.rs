@@ -27,16 +27,40 @@ pub enum Sort {
     MinOrder,
 }
 
+impl Sort {
+    /// All sorts, the default one first.
+    pub const ALL: [Self; 5] =
+        [Self::Recommended, Self::Distance, Self::Rating, Self::DeliveryFee, Self::MinOrder];
+
+    /// The word in a URL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Recommended => "recommended",
+            Self::Distance => "distance",
+            Self::Rating => "rating",
+            Self::DeliveryFee => "delivery_fee",
+            Self::MinOrder => "min_order",
+        }
+    }
+
+    /// The sort of a word in a URL.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sort| sort.name() == name)
+    }
+}
+
 /// One page of one list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ListQuestion {
-    /// H3, resolution 8 by default.
+    /// H3, resolution 8: the resolution of the cells in the list parts. Any other cell has an empty list.
     pub cell: CellIndex,
-    /// `None`: all.
+    /// One of the shops' words; `None`: all shops.
     pub category: Option<Arc<str>>,
     /// See [`Sort`].
     pub sort: Sort,
-    /// As it stood in the URL (already checked by `parse_cursor`); `None`: the first page.
+    /// As it stood in the URL; [`ShopSearch::list`] refuses what is no cursor of this list. `None`: the first page.
     pub cursor: Option<Arc<str>>,
 }
 
@@ -52,6 +76,9 @@ pub struct ListAnswer {
     pub changes_at: Option<Timestamp>,
     /// Set when this is the last good list instead of a current one: since when.
     pub stale_since: Option<Timestamp>,
+    /// Names the order of the whole list. Equal questions with equal generations stand for equal answers up to
+    /// `changes_at`; a change that moved no shop keeps it. Known to this process only: it has no place in an `ETag`.
+    pub generation: u64,
 }
 
 /// A question that has no answer.
@@ -85,6 +112,9 @@ pub trait ShopSearch: Send + Sync + 'static {
 pub trait ShopIndexer: Send + Sync + 'static {
     /// The newest list part of a shop, tombstones and invisible ones included (they leave all lists).
     fn fold(&self, shop_id: ShopId, part: &ListPart);
+
+    /// A shop that is not in the store any more: it leaves all lists.
+    fn remove(&self, shop_id: ShopId);
 
     /// Makes all that was folded visible to questions. Called every 200 ms and once after the first scan.
     fn publish(&self, now: Timestamp);
