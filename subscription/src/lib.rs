@@ -6,5 +6,15 @@
 #![forbid(unsafe_code)]
 
 mod follower;
+mod metrics;
+mod pause;
+mod requests;
+mod settings;
+mod subscription;
 
 pub use follower::{Follower, Priority, SaveError};
+pub use metrics::SubscriptionMetrics;
+pub use pause::Jitter;
+pub use requests::{Accepted, Ended, Requests};
+pub use settings::Settings;
+pub use subscription::{Subscription, subscribe};
