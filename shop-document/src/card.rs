@@ -76,12 +76,8 @@ fn position(text: &str) -> u32 {
 }
 
 fn label_width(campaigns: &[Campaign]) -> usize {
-    let quoted = |campaign: &Campaign| quoted(&campaign.label).len();
+    let quoted = |campaign: &Campaign| holes::quoted(&campaign.label).len();
     campaigns.iter().map(quoted).max().unwrap_or(0).max("null".len())
-}
-
-pub(crate) fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// One decimal, or `null` without reviews; and how many there are.
@@ -108,29 +104,21 @@ pub(crate) fn write(out: &mut Vec<u8>, rendered: &[u8], holes: &Holes, overlay: 
     let start = out.len();
     out.extend_from_slice(rendered);
     let written = &mut out[start..];
-    let mut with = |begins: u32, width: usize, fill: &dyn Fn(&mut [u8])| {
-        let begins = begins as usize;
-        // Holes come from the same archive as the bytes, whose checksum was verified.
-        if let Some(hole) = written.get_mut(begins..begins + width) {
-            fill(hole);
-        }
-    };
-    with(holes.state, STATE_WIDTH, &|hole| holes::fill_state(hole, overlay.state));
-    with(holes.next_change_at, TIME_WIDTH, &|hole| holes::fill_next_change(hole, overlay.state));
-    with(holes.distance_m, DISTANCE_WIDTH, &|hole| holes::fill_distance(hole, overlay.distance_m));
-    with(holes.ad_label, holes.ad_label_width as usize, &|hole| match overlay.ad_label {
-        Some(label) if is_plain(label) => {
-            hole.fill(b' ');
-            hole[0] = b'"';
-            hole[1..=label.len()].copy_from_slice(label.as_bytes());
-            hole[label.len() + 1] = b'"';
-        }
-        Some(label) => holes::fill(hole, quoted(label).as_bytes()),
-        None => holes::fill(hole, b"null"),
-    });
+    if let Some(hole) = hole(written, holes.state, STATE_WIDTH) {
+        holes::fill_state(hole, overlay.state);
+    }
+    if let Some(hole) = hole(written, holes.next_change_at, TIME_WIDTH) {
+        holes::fill_next_change(hole, overlay.state);
+    }
+    if let Some(hole) = hole(written, holes.distance_m, DISTANCE_WIDTH) {
+        holes::fill_distance(hole, overlay.distance_m);
+    }
+    if let Some(hole) = hole(written, holes.ad_label, holes.ad_label_width as usize) {
+        holes::fill_label(hole, overlay.ad_label);
+    }
 }
 
-/// Needs no escape in JSON.
-fn is_plain(label: &str) -> bool {
-    label.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
+/// `None` never happens to bytes of ours: holes come from the same archive as the bytes, whose checksum held.
+fn hole(written: &mut [u8], begins: u32, width: usize) -> Option<&mut [u8]> {
+    written.get_mut(begins as usize..(begins as usize).checked_add(width)?)
 }

@@ -36,8 +36,9 @@ macro_rules! part {
             }
 
             fn seal(envelope: Envelope, archive: &$archive) -> Self {
-                // Serialising into memory fails only without memory, which aborts before this could be seen.
-                let archived = rkyv::to_bytes::<rancor::Error>(archive).unwrap_or_default();
+                // Fails only where relative pointers of 32 bits do not reach, beyond 2 GiB, which no writer's
+                // door lets through; and then nothing may be handed to the unchecked access below.
+                let archived = rkyv::to_bytes::<rancor::Error>(archive).expect("a document of less than 2 GiB");
                 Self { bytes: envelope.seal(&archived), envelope }
             }
 
@@ -96,6 +97,15 @@ macro_rules! part {
             #[must_use]
             pub fn ad_at(&self, now: Timestamp) -> Option<&ArchivedCampaign> {
                 ad_at(&self.archived().campaigns, now.as_second())
+            }
+
+            /// Until this moment the clock alone changes neither what is shown nor where the shop stands in a
+            /// list; `None`: never. It may be early (a campaign begins behind a heavier one), but not late.
+            #[must_use]
+            pub fn next_change_after(&self, now: Timestamp, zones: Zones) -> Option<Timestamp> {
+                let archived = self.archived();
+                let state = times_at(&archived.times, now, zones).next_change_at;
+                [state, ad_edge_after(&archived.campaigns, now)].into_iter().flatten().min()
             }
         }
     };
@@ -174,16 +184,6 @@ impl ListPart {
         &self.archived().campaigns
     }
 
-    /// The first moment after `now` at which the clock alone changes what the card shows or where it stands.
-    #[must_use]
-    pub fn next_change_after(&self, now: Timestamp, zones: Zones) -> Option<Timestamp> {
-        let at = now.as_second();
-        let edges = self.campaigns().iter().flat_map(|ad| [ad.starts.to_native(), ad.ends.to_native()]);
-        let ad = edges.filter(|edge| *edge > at).min().and_then(|edge| Timestamp::from_second(edge).ok());
-        let state = self.state_at(now, zones).next_change_at;
-        [state, ad].into_iter().flatten().min()
-    }
-
     /// Bytes that [`ListPart::write_card`] writes.
     #[must_use]
     pub fn card_bytes(&self) -> usize {
@@ -192,8 +192,10 @@ impl ListPart {
 
     /// Copies the card to the end of `out` and fills its holes. Writes nothing for an invisible shop.
     pub fn write_card(&self, out: &mut Vec<u8>, overlay: &CardOverlay<'_>) {
-        let archived = self.archived();
-        card::write(out, &archived.card, &native(&archived.holes), overlay);
+        if self.is_visible() {
+            let archived = self.archived();
+            card::write(out, &archived.card, &native(&archived.holes), overlay);
+        }
     }
 }
 
@@ -206,21 +208,13 @@ impl DetailPart {
 
     /// Copies the detail to the end of `out` and fills its holes. Writes nothing for an invisible shop.
     pub fn write_detail(&self, out: &mut Vec<u8>, now: Timestamp, state: &StateNow) {
+        if !self.is_visible() {
+            return;
+        }
         let archived = self.archived();
         let ad_label = self.ad_at(now).map(|ad| ad.label.as_str());
         let overlay = CardOverlay { distance_m: None, state, ad_label };
         card::write(out, &archived.detail, &native(&archived.holes), &overlay);
-    }
-
-    /// The first moment after `now` at which the clock alone changes what the detail shows.
-    #[must_use]
-    pub fn next_change_after(&self, now: Timestamp, zones: Zones) -> Option<Timestamp> {
-        let at = now.as_second();
-        let edges =
-            self.archived().campaigns.iter().flat_map(|ad| [ad.starts.to_native(), ad.ends.to_native()]);
-        let ad = edges.filter(|edge| *edge > at).min().and_then(|edge| Timestamp::from_second(edge).ok());
-        let state = self.state_at(now, zones).next_change_at;
-        [state, ad].into_iter().flatten().min()
     }
 }
 
@@ -383,19 +377,22 @@ fn native(holes: &crate::card::ArchivedHoles) -> Holes {
 }
 
 fn times_at(times: &ArchivedTimes, now: Timestamp, zones: Zones) -> StateNow {
-    let mut open = [(0_u16, 0_u16); 32];
-    let count = times.open_minutes.len().min(open.len());
-    for (place, range) in open.iter_mut().zip(times.open_minutes.iter()) {
-        *place = (range.0.to_native(), range.1.to_native());
-    }
+    let open = times.open_minutes.iter().map(|range| (range.0.to_native(), range.1.to_native()));
     let pauses = times.pauses.iter().map(|pause| (pause.0.to_native(), pause.1.to_native()));
-    state_at(&times.time_zone, &open[..count], pauses, now, zones)
+    state_at(&times.time_zone, &open, pauses, now, zones)
 }
 
 fn ad_at(campaigns: &[ArchivedCampaign], at: i64) -> Option<&ArchivedCampaign> {
     let running = campaigns.iter().filter(|ad| (ad.starts.to_native()..ad.ends.to_native()).contains(&at));
     // The first of the heaviest, so that the answer does not depend on anything but the section.
     running.min_by_key(|ad| std::cmp::Reverse(ad.weight.to_native()))
+}
+
+/// The first beginning or end of a campaign after an instant.
+fn ad_edge_after(campaigns: &[ArchivedCampaign], now: Timestamp) -> Option<Timestamp> {
+    let edges = campaigns.iter().flat_map(|ad| [ad.starts.to_native(), ad.ends.to_native()]);
+    let edge = edges.filter(|edge| *edge > now.as_second()).min()?;
+    Timestamp::from_second(edge).ok()
 }
 
 fn owned_campaigns(campaigns: &[ArchivedCampaign]) -> Vec<Campaign> {

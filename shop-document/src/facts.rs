@@ -257,5 +257,5 @@ impl ReviewsSectionFacts {
 fn fragment(members: &impl Serialize) -> String {
     // Strings, numbers and lists with string keys: serde_json has no reason to refuse them.
     let object = serde_json::to_string(members).unwrap_or_default();
-    object.trim_start_matches('{').strip_suffix('}').unwrap_or_default().to_owned()
+    object.strip_prefix('{').and_then(|object| object.strip_suffix('}')).unwrap_or_default().to_owned()
 }

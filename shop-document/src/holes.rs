@@ -9,6 +9,33 @@ pub const TIME_WIDTH: usize = 27;
 /// Up to 999,999 metres, or `null`.
 pub const DISTANCE_WIDTH: usize = 6;
 
+/// A label in quotes, or `null`; also `null` where it would not fit, so that JSON stays JSON.
+pub fn fill_label(hole: &mut [u8], label: Option<&str>) {
+    let Some(label) = label else { return fill(hole, b"null") };
+    if !is_plain(label) {
+        let quoted = quoted(label);
+        return fill(hole, if quoted.len() <= hole.len() { quoted.as_bytes() } else { b"null" });
+    }
+    let quoted = hole.len().checked_sub(label.len() + 2);
+    let Some(blanks) = quoted else { return fill(hole, b"null") };
+    hole[0] = b'"';
+    hole[1..=label.len()].copy_from_slice(label.as_bytes());
+    hole[label.len() + 1] = b'"';
+    let from = hole.len() - blanks;
+    hole[from..].fill(b' ');
+}
+
+/// Needs no escape in JSON.
+fn is_plain(label: &str) -> bool {
+    label.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
+}
+
+/// As a string in JSON.
+pub(crate) fn quoted(text: &str) -> String {
+    // A string: nothing that serde_json could refuse.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
 /// Writes `text` at the beginning of a hole and blanks behind it. Too long a text is cut, which no caller gives.
 pub fn fill(hole: &mut [u8], text: &[u8]) {
     let length = text.len().min(hole.len());
