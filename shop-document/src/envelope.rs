@@ -148,6 +148,13 @@ impl Envelope {
         let mut sections = [(SectionState::Unheard, Revision::ZERO); 3];
         for (place, section) in sections.iter_mut().enumerate() {
             let at = SECTIONS + place * SECTION_BYTES;
+            let expected = Writer::OF_THE_DOCUMENT[place].number();
+            if bytes[at] != expected {
+                return Unreadable::because(format!(
+                    "section of writer `{}`, expected {expected}",
+                    bytes[at]
+                ));
+            }
             let Some(state) = SectionState::from_number(bytes[at + 1]) else {
                 return Unreadable::because(format!("section state `{}`", bytes[at + 1]));
             };

@@ -4,15 +4,15 @@
 //! and then read in place. It deliberately does not know where bytes are stored, who asks, or what a writer's
 //! answer looks like.
 
-pub mod archive; //  what is archived                          -> rkyv
-pub mod card; //     fragments                                 -> the list card with its holes
-pub mod detail; //   fragments                                 -> the detail with its holes
-pub mod document;
-pub mod envelope; // archive                                   -> sealed bytes
-pub mod facts; //    what is worth showing, flat               -> ShopSection, AdsSection, ReviewsSection
-pub mod holes; //    state, time, distance, label              -> bytes of a fixed width
-pub mod hours; //    weekly minutes, pauses, an instant        -> open, paused, preparing, closed
-pub mod sections; // what each writer's part holds, rendered   -> Sections // Sections                                  -> ListPart, DetailPart
+pub mod facts; //    what is worth showing, flat                 -> sections, their fragments rendered
+pub mod sections; // of three writers, merged by revision        -> Sections
+pub mod hours; //    weekly minutes, pauses, an instant          -> open, paused, preparing, closed
+pub mod holes; //    state, time, distance, label                -> bytes of a fixed width
+pub mod card; //     fragments                                   -> the list card with its holes
+pub mod detail; //   fragments                                   -> the detail with its holes
+pub mod archive; //  flat fields, card, detail                   -> rkyv, read in place
+pub mod envelope; // archive, revisions                          -> sealed bytes with a checksum
+pub mod document; // Sections -> ListPart and DetailPart -> bytes -> the same again
 
 pub use card::CardOverlay;
 pub use document::{DetailPart, ListPart, ShopDocument};
