@@ -68,6 +68,14 @@ pub enum EventError {
         /// What the system below said.
         reason: String,
     },
+    /// Transient: this queue did not take the events, others did. Publishing again tells those twice.
+    #[error("event queue `{queue}` is unavailable, others have the events: {reason}")]
+    OneQueue {
+        /// Which queue.
+        queue: String,
+        /// What the system below said.
+        reason: String,
+    },
     /// Permanent: somebody has to change something first.
     #[error("event queue `{queue}` cannot be used: {reason}")]
     Unusable {
@@ -82,6 +90,6 @@ impl EventError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::OneQueue { .. })
     }
 }

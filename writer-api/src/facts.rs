@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 /// The facts of one writer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
+// Most facts are a shop's, and they always stand in a box or on their way through a call.
+#[allow(clippy::large_enum_variant)]
 pub enum Facts {
     /// From the shop writer.
     Shop(ShopFacts),

@@ -96,7 +96,7 @@ impl EmbeddedConsumer {
     fn watch_bell(&self) {
         let (rung, bell) = (self.rung.clone(), self.path.with_extension("bell"));
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| event.paths.iter().any(|path| *path == bell)) {
+            if event.is_ok_and(|event| event.paths.contains(&bell)) {
                 rung.send_modify(|count| *count += 1);
             }
         });

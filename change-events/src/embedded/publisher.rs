@@ -27,16 +27,24 @@ impl EmbeddedPublisher {
     fn push(&self, bodies: &[String]) -> Result<(), EventError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, queue| queue.is_there());
-        let mut failure = None;
+        let (mut failure, mut taken) = (None, false);
         for path in queues(&self.directory)? {
-            let pushed = Self::push_into(&mut open, &path, bodies);
-            if let Err(error) = pushed {
-                // The others get theirs all the same.
-                open.remove(&path);
-                failure = Some(error);
+            match Self::push_into(&mut open, &path, bodies) {
+                Ok(()) => taken = true,
+                Err(error) => {
+                    // The others get theirs all the same.
+                    open.remove(&path);
+                    failure = Some(error);
+                }
             }
         }
-        failure.map_or(Ok(()), Err)
+        match failure {
+            Some(EventError::Unavailable { queue, reason }) if taken => {
+                Err(EventError::OneQueue { queue, reason })
+            }
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     fn push_into(

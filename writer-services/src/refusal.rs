@@ -1,0 +1,40 @@
+//! Why a change is not taken. Never transient: the same change is refused again.
+
+use shop_id::ShopId;
+use writer_api::change::FACTS_BYTES_MAX;
+
+use crate::check::Finding;
+
+/// A change that the writer does not take.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The shop writer gives the IDs; nobody can choose one.
+    #[error("shop {shop_id} is not known here, expected an ID that `POST /v1/shops` answered")]
+    Unknown { shop_id: ShopId },
+    /// What is closed has no facts to patch.
+    #[error("shop {shop_id} is closed; `PUT` all of its facts to open it again")]
+    Closed { shop_id: ShopId },
+    /// SQLite counts to 2^63 - 1, and so does everybody who gives IDs one by one.
+    #[error("shop ID `{shop_id}` is too large, expected at most {}", i64::MAX)]
+    IdTooLarge { shop_id: ShopId },
+    /// Well-formed, but not what a section is.
+    #[error("{}", sentence(.0))]
+    Invalid(Vec<Finding>),
+    /// Not even JSON.
+    #[error("not JSON: {0}")]
+    NotJson(String),
+    /// As they would be stored, without blanks between the values.
+    #[error("facts of {bytes} bytes are too large, expected at most {FACTS_BYTES_MAX}")]
+    TooLarge { bytes: usize },
+}
+
+/// The first findings in one sentence each; a problem's `errors` holds all of them.
+fn sentence(findings: &[Finding]) -> String {
+    const SAID_MAX: usize = 3;
+    let said: Vec<String> = findings.iter().take(SAID_MAX).map(ToString::to_string).collect();
+    let more = match findings.len().saturating_sub(SAID_MAX) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("{}{more}", said.join("; "))
+}
