@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! Hears an ID, asks the writers, saves the shop document.
+
+fn main() -> std::process::ExitCode {
+    service_runtime::program::main("invalidator", invalidator::run)
+}

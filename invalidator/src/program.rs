@@ -1,0 +1,126 @@
+//! The whole program: everything started, then nothing to do but wait for the end.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use change_events::embedded::{EmbeddedConsumer, EmbeddedOptions};
+use change_events::{EventConsumer, EventError};
+use document_store::{ChangeLog, DocumentWriter, StoreError};
+use service_runtime::program::{BindError, Context};
+use subscription::{Settings, Subscription, SubscriptionMetrics};
+use writer_api::{WriterClient, WriterReads};
+
+use crate::audit::Audit;
+use crate::config::Config;
+use crate::metrics::InvalidatorMetrics;
+use crate::save::Saver;
+use crate::{heal, open, trim};
+
+/// Names our queues among those of other subscribers.
+const SUBSCRIBER: &str = "invalidator";
+
+/// Why the program did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The ops port is taken.
+    #[error(transparent)]
+    Ops(#[from] BindError),
+    /// The store belongs to another process, or is none of ours.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Runs until the drain has begun. Neither writers nor event queues need to be there.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
+    service_runtime::logs::start(config.log_format);
+    context.serve_ops(config.ops).await?;
+    let Some(store) = open::open(&config, &context).await? else { return Ok(()) };
+    let settings = config.settings();
+    let followed = config.writers.all().map(|(writer, url)| {
+        // The subscription has its own, shorter patience for everything but pages.
+        let reads = WriterClient::new(writer, url.as_str(), settings.page_timeout);
+        let events = config.events.clone();
+        let open = move || {
+            let events = events.clone();
+            async move {
+                let opening =
+                    move || EmbeddedConsumer::open(&events, writer, SUBSCRIBER, EmbeddedOptions::default());
+                tokio::task::spawn_blocking(opening).await.map_err(|error| EventError::Unavailable {
+                    queue: format!("{writer}/{SUBSCRIBER}"),
+                    reason: error.to_string(),
+                })
+            }
+        };
+        Followed { reads, open }
+    });
+    let pace = Pace { settings, audit_interval: config.audit_interval() };
+    start(Arc::new(store), followed.into(), &pace, &context);
+    let directory = config.store.display();
+    tracing::info!(store = %directory, "saving what the writers change");
+    context.drain.begun().await;
+    Ok(())
+}
+
+/// One writer that is followed.
+#[derive(Clone, Debug)]
+pub struct Followed<R, O> {
+    /// Asks it.
+    pub reads: R,
+    /// Opens its queue.
+    pub open: O,
+}
+
+/// How greedy, how patient.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    /// Of each subscription.
+    pub settings: Settings,
+    /// Between two audits.
+    pub audit_interval: Duration,
+}
+
+/// Starts everything that runs until the drain has begun: a subscription of each writer, audit, trimming.
+pub fn start<S, R, O, C, Opening>(
+    store: Arc<S>,
+    followed: Vec<Followed<R, O>>,
+    pace: &Pace,
+    context: &Context,
+) where
+    S: DocumentWriter + ChangeLog,
+    R: WriterReads,
+    O: Fn() -> Opening + Send + Sync + 'static,
+    Opening: Future<Output = Result<C, EventError>> + Send + 'static,
+    C: EventConsumer,
+{
+    let (ours, theirs) = {
+        let mut registry = context.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        (InvalidatorMetrics::register(&mut registry), SubscriptionMetrics::register(&mut registry))
+    };
+    let (drain, clock) = (&context.drain, &context.clock);
+    let (doubts, mut doubted) = heal::roads();
+    let saver = Arc::new(Saver::new(Arc::clone(&store), doubts.clone(), ours.clone()));
+    {
+        let saver = Arc::clone(&saver);
+        drain.spawn(async move {
+            // Killed between the last cursor and the mark; otherwise the next cursor does it.
+            if let Err(error) = saver.note_completeness().await {
+                tracing::warn!(%error, "cannot tell whether the store is complete; asking again later");
+            }
+        });
+    }
+    for Followed { reads, open } in followed {
+        let writer = reads.writer();
+        let (saver, settings) = (Arc::clone(&saver), pace.settings.clone());
+        let subscription = Subscription::new(reads, saver, settings, clock.clone(), &theirs);
+        if let Some(place) = doubted.iter().position(|doubted| doubted.writer == writer) {
+            drain.spawn(doubted.swap_remove(place).heal(subscription.requests(), drain.clone()));
+        }
+        drain.spawn(subscription.follow(open, drain.clone()));
+    }
+    let audit = Audit::new(Arc::clone(&store), doubts, ours.clone());
+    drain.spawn(audit.run(pace.audit_interval, drain.clone()));
+    drain.spawn(trim::run(store, clock.clone(), ours, drain.clone()));
+}

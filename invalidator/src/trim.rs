@@ -1,0 +1,56 @@
+//! The change log, kept for a day.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use document_store::{DocumentWriter, StoreError};
+use jiff::SignedDuration;
+use service_runtime::{Clock, Drain};
+
+use crate::metrics::InvalidatorMetrics;
+
+/// A follower that was away for longer rebuilds by a scan.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// How often entries are dropped.
+pub const INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// Between the steps of one trimming, so that saves go on meanwhile.
+const STEP_PAUSE: Duration = Duration::from_millis(100);
+
+/// Drops old entries every hour until the drain has begun.
+pub async fn run<S: DocumentWriter>(store: Arc<S>, clock: Clock, metrics: InvalidatorMetrics, drain: Drain) {
+    let trimming = async {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            match trim(&*store, &clock, &metrics).await {
+                Ok(entries) => tracing::info!(entries, "trimmed the change log"),
+                Err(error) => tracing::warn!(%error, "cannot trim the change log; trying again in an hour"),
+            }
+        }
+    };
+    tokio::select! {
+        () = drain.begun() => {}
+        () = trimming => {}
+    }
+}
+
+/// Drops all that is older than a day, in steps of the store's own size. How many entries it was.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn trim(
+    store: &impl DocumentWriter,
+    clock: &Clock,
+    metrics: &InvalidatorMetrics,
+) -> Result<u64, StoreError> {
+    let older_than = clock.now() - KEPT;
+    let mut trimmed = 0;
+    loop {
+        let step = store.trim(older_than).await?;
+        metrics.trimmed.inc_by(step);
+        trimmed += step;
+        if step == 0 {
+            return Ok(trimmed);
+        }
+        tokio::time::sleep(STEP_PAUSE).await;
+    }
+}
