@@ -8,6 +8,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use shop_id::Writer;
 
+use crate::breaker::State;
+use crate::gate::Side;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfWriter {
     writer: &'static str,
@@ -17,6 +20,12 @@ struct OfWriter {
 struct OfKind {
     writer: &'static str,
     kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSide {
+    writer: &'static str,
+    of: &'static str,
 }
 
 type Seconds = Family<OfWriter, Histogram, fn() -> Histogram>;
@@ -42,8 +51,8 @@ pub struct SubscriptionMetrics {
     changed_since_rounds: Family<OfKind, Counter>,
     full_resyncs: Family<OfWriter, Counter>,
     resynced_shops: Family<OfWriter, Counter>,
-    breaker_openings: Family<OfWriter, Counter>,
-    breaker_state: Family<OfWriter, Gauge>,
+    breaker_openings: Family<OfSide, Counter>,
+    breaker_state: Family<OfSide, Gauge>,
     pending_shops: Family<OfWriter, Gauge>,
     resting_shops: Family<OfWriter, Gauge>,
     deliveries_held: Family<OfWriter, Gauge>,
@@ -116,7 +125,6 @@ impl SubscriptionMetrics {
             ),
             ("full_resyncs", "Completed full resyncs", &self.full_resyncs),
             ("resynced_shops", "Shops saved by full resyncs", &self.resynced_shops),
-            ("breaker_openings", "Times the writer's breaker opened", &self.breaker_openings),
         ];
         for (name, help, family) in of_writer {
             registry.register(format!("shopfront_subscription_{name}"), help, family.clone());
@@ -133,7 +141,6 @@ impl SubscriptionMetrics {
 
     fn register_others(&self, registry: &mut Registry) {
         let gauges = [
-            ("breaker_state", "0 closed, 1 half open, 2 open", &self.breaker_state),
             ("pending_shops", "Shops that are waited for, running ones included", &self.pending_shops),
             ("resting_shops", "Those of them that failed and wait for their next try", &self.resting_shops),
             ("deliveries_held", "Messages received and not acknowledged yet", &self.deliveries_held),
@@ -142,6 +149,10 @@ impl SubscriptionMetrics {
         for (name, help, family) in gauges {
             registry.register(format!("shopfront_subscription_{name}"), help, family.clone());
         }
+        let help = "Times that the breaker opened, of the writer or of the store behind the follower";
+        registry.register("shopfront_subscription_breaker_openings", help, self.breaker_openings.clone());
+        let help = "0 closed, 1 half open, 2 open";
+        registry.register("shopfront_subscription_breaker_state", help, self.breaker_state.clone());
         registry.register(
             "shopfront_subscription_oldest_unsettled_seconds",
             "Age of the oldest event that is held and not covered by a save",
@@ -174,13 +185,13 @@ impl SubscriptionMetrics {
             freshness_lag: self.freshness_lag.get_or_create_owned(&of),
             full_resyncs: self.full_resyncs.get_or_create_owned(&of),
             resynced_shops: self.resynced_shops.get_or_create_owned(&of),
-            breaker_openings: self.breaker_openings.get_or_create_owned(&of),
-            breaker_state: self.breaker_state.get_or_create_owned(&of),
             pending_shops: self.pending_shops.get_or_create_owned(&of),
             resting_shops: self.resting_shops.get_or_create_owned(&of),
             deliveries_held: self.deliveries_held.get_or_create_owned(&of),
             changes_pending: self.changes_pending.get_or_create_owned(&of),
             oldest_unsettled: self.oldest_unsettled.get_or_create_owned(&of),
+            breaker_openings: self.breaker_openings.clone(),
+            breaker_state: self.breaker_state.clone(),
             refetch_failures: self.refetch_failures.clone(),
             save_failures: self.save_failures.clone(),
             changed_since_rounds: self.changed_since_rounds.clone(),
@@ -207,19 +218,40 @@ pub(crate) struct WriterMetrics {
     pub(crate) freshness_lag: Histogram,
     pub(crate) full_resyncs: Counter,
     pub(crate) resynced_shops: Counter,
-    pub(crate) breaker_openings: Counter,
-    pub(crate) breaker_state: Gauge,
     pub(crate) pending_shops: Gauge,
     pub(crate) resting_shops: Gauge,
     pub(crate) deliveries_held: Gauge,
     pub(crate) changes_pending: Gauge,
     pub(crate) oldest_unsettled: Gauge<f64, std::sync::atomic::AtomicU64>,
+    breaker_openings: Family<OfSide, Counter>,
+    breaker_state: Family<OfSide, Gauge>,
     refetch_failures: Family<OfKind, Counter>,
     save_failures: Family<OfKind, Counter>,
     changed_since_rounds: Family<OfKind, Counter>,
 }
 
 impl WriterMetrics {
+    pub(crate) fn breaker_opened(&self, side: Side) {
+        self.breaker_openings.get_or_create(&self.of_side(side)).inc();
+    }
+
+    pub(crate) fn breaker_is(&self, side: Side, state: State) {
+        let number = match state {
+            State::Closed { .. } => 0,
+            State::HalfOpen { .. } => 1,
+            State::Open { .. } => 2,
+        };
+        self.breaker_state.get_or_create(&self.of_side(side)).set(number);
+    }
+
+    const fn of_side(&self, side: Side) -> OfSide {
+        let of = match side {
+            Side::Writer => "writer",
+            Side::Store => "store",
+        };
+        OfSide { writer: self.writer, of }
+    }
+
     pub(crate) fn refetch_failed(&self, kind: &'static str) {
         self.refetch_failures.get_or_create(&OfKind { writer: self.writer, kind }).inc();
     }

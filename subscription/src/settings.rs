@@ -80,3 +80,20 @@ impl Default for Settings {
         }
     }
 }
+
+impl Settings {
+    /// Cuts what is out of range.
+    pub(crate) fn cut(mut self) -> Self {
+        self.refetches_in_flight_max = self.refetches_in_flight_max.max(2);
+        self.bulk_refetches_in_flight_max =
+            self.bulk_refetches_in_flight_max.clamp(1, self.refetches_in_flight_max - 1);
+        self.refetch_shops_max = self.refetch_shops_max.clamp(1, IDS_MAX);
+        self.page_shops_max = self.page_shops_max.clamp(1, LIMIT_MAX);
+        self.pages_in_flight_max = self.pages_in_flight_max.max(1);
+        self.deliveries_held_max = self.deliveries_held_max.clamp(4, 1 << 20);
+        // A receiver that waits for messages has kept their places free.
+        self.receive_messages_max = self.receive_messages_max.clamp(1, self.deliveries_held_max / 4);
+        self.changes_pending_max = self.changes_pending_max.max(1);
+        self
+    }
+}
