@@ -2,6 +2,7 @@
 //!
 //! In: a shop ID, a cursor. Out: a writer's newest section, or why there is none, always with `as_of_sequence`.
 //! It deliberately does not know who asks, what is done with the answer, or how a writer stores anything.
+//! `CONTRACT.md` is what a team needs that puts its own service in the place of a reference writer.
 #![forbid(unsafe_code)]
 
 pub mod answer; //  the four reads          -> SectionAnswer, ChangesAnswer, ...
@@ -11,6 +12,10 @@ mod error; //       why a writer gave no answer
 pub mod facts; //   what each writer owns   -> ShopFacts, AdFacts, ReviewFacts
 mod parse; //       bytes of an answer      -> the answer, or the path of what is wrong in it
 mod reads; //       the four reads as a trait
+pub mod conformance; // any base URL    -> which promises it keeps
+
+#[cfg(test)]
+mod contract; //    CONTRACT.md             -> read, example by example
 
 pub use answer::{Change, ChangesAnswer, PageAnswer, SectionAnswer, SectionState, SectionsAnswer};
 pub use change::{BulkOutcome, BulkSection, BulkShop, ChangeAnswer, Outcome, Source};
