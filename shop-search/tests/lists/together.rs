@@ -24,7 +24,8 @@ fn shop_of(round: u64, number: u64) -> Shop {
 
 fn fee_of(round: u64, number: u64) -> u64 {
     // Spread, so that no order comes twice.
-    (round * SHOPS + number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
+    let mixed = (round * SHOPS + number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40
 }
 
 fn order_of(round: u64) -> Vec<u64> {
