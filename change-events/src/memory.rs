@@ -10,11 +10,14 @@ use tokio::time::Instant;
 
 use crate::{ChangeEvent, Delivery, EventConsumer, EventError, EventPublisher, Receipt};
 
+/// By writer and subscriber.
+type Queues = BTreeMap<(Writer, String), Arc<Queue>>;
+
 /// Publishers and consumers made from one transport meet in it. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct MemoryTransport {
     visibility_timeout: Duration,
-    queues: Arc<Mutex<BTreeMap<(Writer, String), Arc<Queue>>>>,
+    queues: Arc<Mutex<Queues>>,
 }
 
 #[derive(Debug, Default)]

@@ -214,3 +214,90 @@ fn why(error: &rusqlite::Error) -> CommitError {
         _ => CommitError::Failed(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::{Settings, Taken};
+    use crate::owner::Ads;
+    use crate::ready::ReadyFacts;
+    use shop_id::{ShopId, Writer};
+    use std::task::Poll;
+    use tempfile::TempDir;
+    use writer_api::Outcome;
+
+    fn put(number: u64) -> Change {
+        let facts = ReadyFacts::read::<Ads>(br#"{"campaigns":[]}"#).unwrap();
+        Change::put::<Ads>(ShopId::new(number).unwrap(), facts)
+    }
+
+    fn started(directory: &TempDir, waiting_max: usize) -> (Commits, Announcing, Counted) {
+        let settings = Settings {
+            path: directory.path().join("ads.sqlite"),
+            writer: Writer::Ads,
+            epoch_at_least: 1,
+            bytes_max: 1 << 30,
+            outbox_rows_max: 1_000,
+        };
+        let counted = Counted::register(&service_runtime::ops::Metrics::default(), Writer::Ads);
+        let bounds = Bounds { group_changes_max: 1_000, waiting_max };
+        let database = Database::open(&settings).unwrap();
+        let (commits, announcing, _) = start(database, bounds, 0, Clock::system(), counted.clone()).unwrap();
+        (commits, announcing, counted)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn changes_that_wait_for_the_disk_share_the_next_commit() {
+        let directory = TempDir::new().unwrap();
+        let (commits, _announcing, counted) = started(&directory, 1_000);
+        // Somebody holds the file while fifty changes come.
+        let holding = rusqlite::Connection::open(directory.path().join("ads.sqlite")).unwrap();
+        holding.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut waiting = Vec::new();
+        for number in 1..=50 {
+            let mut taken = Box::pin(commits.take(vec![put(number)]));
+            // Handed in with the first poll; answered once the file is free again.
+            assert!(
+                std::future::poll_fn(|context| Poll::Ready(taken.as_mut().poll(context))).await.is_pending()
+            );
+            waiting.push(taken);
+        }
+        holding.execute_batch("COMMIT").unwrap();
+        let mut counters = Vec::new();
+        for answer in waiting {
+            let rows = answer.await.unwrap();
+            let [Ok(Taken { outcome: Outcome::Created, revision, .. })] = rows[..] else {
+                panic!("{rows:?}")
+            };
+            counters.push(revision.counter);
+        }
+        counters.sort_unstable();
+        assert_eq!(counters, (1..=50).collect::<Vec<_>>());
+        assert!(counted.commits() <= 2, "{} commits for 50 changes", counted.commits());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn more_changes_than_may_wait_are_refused_at_once_and_lose_nothing() {
+        let directory = TempDir::new().unwrap();
+        let (commits, _announcing, counted) = started(&directory, 1);
+        let holding = rusqlite::Connection::open(directory.path().join("ads.sqlite")).unwrap();
+        holding.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let (mut waiting, mut refused) = (Vec::new(), 0);
+        for number in 1..=50 {
+            let mut taken = Box::pin(commits.take(vec![put(number)]));
+            match std::future::poll_fn(|context| Poll::Ready(taken.as_mut().poll(context))).await {
+                Poll::Pending => waiting.push(taken),
+                Poll::Ready(answer) => {
+                    assert_eq!(answer.unwrap_err(), CommitError::Busy);
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 0 && !waiting.is_empty(), "{refused} refused");
+        holding.execute_batch("COMMIT").unwrap();
+        for answer in waiting {
+            assert!(matches!(answer.await.unwrap()[..], [Ok(Taken { outcome: Outcome::Created, .. })]));
+        }
+        assert!(counted.commits() > 0);
+    }
+}

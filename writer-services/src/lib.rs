@@ -26,3 +26,6 @@ mod program; //        all of these               -> a running writer
 pub use config::Config;
 pub use database::DatabaseError;
 pub use program::{RunError, run_ads_writer, run_reviews_writer, run_shop_writer, start};
+
+#[cfg(test)]
+mod laws;

@@ -137,4 +137,9 @@ impl Counted {
     pub(crate) fn read(&self, read: &'static str) {
         self.reads.get_or_create(&OfRead { read }).inc();
     }
+
+    #[cfg(test)]
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.get()
+    }
 }
