@@ -4,24 +4,23 @@
 //! down per card. A slot only moves to a higher position, so a slow fill never overwrites a newer document. The
 //! task that tails the log feeds it and, being the only one, also evicts (use bits, CLOCK).
 
-use std::collections::VecDeque;
-use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+mod changes; // what a fill may have missed
+mod clock; //   slots in the order of entering     -> the next one to go
+mod slots; //   positions, bytes                   -> resident parts
 
-use papaya::{HashMap, LocalGuard, Operation};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use papaya::LocalGuard;
 use shop_document::{DetailPart, ListPart};
 use shop_id::ShopId;
 
+use self::slots::Slots;
 use crate::traits::visible;
 use crate::{
     ChangeLog, DocumentReader, Identity, LogFollower, LogPage, Lookup, Position, Positions, Scan, StoreError,
     Stored, WriterContact,
 };
-
-/// What a slot costs beside its bytes: the map's entry, the slot, the handle of the bytes (counted with an allocating
-/// example of 100,000 slots).
-const SLOT_BYTES: usize = 160;
 
 /// How much may be resident.
 #[derive(Clone, Copy, Debug)]
@@ -59,9 +58,7 @@ impl Resident<'_> {
     /// The card of a shop, with its position; `None`: not resident.
     #[must_use]
     pub fn get(&self, shop_id: ShopId) -> Option<&Stored<ListPart>> {
-        let slot = self.slots.map.get(&shop_id, &self.guard)?;
-        slot.mark_used();
-        Some(&slot.stored)
+        self.slots.get(shop_id, &self.guard)
     }
 }
 
@@ -88,7 +85,7 @@ impl<S> NearCache<S> {
     /// The resident cards, without a lock.
     #[must_use]
     pub fn pin(&self) -> Resident<'_> {
-        Resident { slots: &self.cards, guard: self.cards.map.guard() }
+        Resident { slots: &self.cards, guard: self.cards.guard() }
     }
 
     /// The store behind it.
@@ -100,13 +97,13 @@ impl<S> NearCache<S> {
     /// Bytes of resident cards and details.
     #[must_use]
     pub fn resident_bytes(&self) -> (u64, u64) {
-        (self.cards.bytes.load(Ordering::Relaxed), self.details.bytes.load(Ordering::Relaxed))
+        (self.cards.bytes(), self.details.bytes())
     }
 
     /// Resident cards.
     #[must_use]
     pub fn resident_cards(&self) -> usize {
-        self.cards.map.len()
+        self.cards.len()
     }
 
     /// Hits and misses of [`DocumentReader`] calls; the hot path counts for itself.
@@ -121,16 +118,17 @@ impl<S> NearCache<S> {
         self.unreadable.load(Ordering::Relaxed)
     }
 
-    fn resident_detail(&self, shop_id: ShopId) -> Option<Lookup<DetailPart>> {
+    /// The resident detail of a shop, without a lock; `None`: not resident, or older than its resident card.
+    #[must_use]
+    pub fn resident_detail(&self, shop_id: ShopId) -> Option<Lookup<DetailPart>> {
         let known = self.pin().get(shop_id).map(|stored| stored.position);
-        let guard = self.details.map.guard();
-        let slot = self.details.map.get(&shop_id, &guard)?;
+        let guard = self.details.guard();
+        let stored = self.details.get(shop_id, &guard)?;
         // A detail older than the card that is known would take the page back in time.
-        if known.is_some_and(|known| slot.stored.position < known) {
+        if known.is_some_and(|known| stored.position < known) {
             return None;
         }
-        slot.mark_used();
-        let stored = slot.stored.clone();
+        let stored = stored.clone();
         Some(visible(stored.part.is_tombstone(), stored.part.is_visible(), stored.part, stored.position))
     }
 }
@@ -163,17 +161,9 @@ impl<S: DocumentReader> DocumentReader for NearCache<S> {
         if missing.is_empty() {
             return answers.into_iter().flatten().collect();
         }
-        let began = self.cards.changes();
-        let mut got = self.store.gather(&missing).await.into_iter();
-        let mut next = || got.next().unwrap_or_else(|| Err(short_answer()));
-        let fill = |answer: Result<Lookup<ListPart>, StoreError>, shop_id: ShopId| {
-            if let Ok(Lookup::Found(stored) | Lookup::Tombstone(stored)) = &answer {
-                self.cards.fill(shop_id, stored, began);
-            }
-            answer
-        };
-        let ids = shop_ids.iter();
-        answers.into_iter().zip(ids).map(|(answer, id)| answer.unwrap_or_else(|| fill(next(), *id))).collect()
+        let mut filled = self.fill(&missing).await.into_iter();
+        let mut next = || filled.next().unwrap_or_else(|| Err(short_answer()));
+        answers.into_iter().map(|answer| answer.unwrap_or_else(&mut next)).collect()
     }
 
     async fn detail(&self, shop_id: ShopId) -> Result<Lookup<DetailPart>, StoreError> {
@@ -182,7 +172,7 @@ impl<S: DocumentReader> DocumentReader for NearCache<S> {
             return Ok(resident);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let began = self.details.changes();
+        let began = self.details.began(shop_id);
         let answer = self.store.detail(shop_id).await?;
         if let Lookup::Found(stored) | Lookup::Tombstone(stored) = &answer {
             self.details.fill(shop_id, stored, began);
@@ -192,6 +182,20 @@ impl<S: DocumentReader> DocumentReader for NearCache<S> {
 
     async fn writer_contacts(&self) -> Result<Vec<WriterContact>, StoreError> {
         self.store.writer_contacts().await
+    }
+}
+
+impl<S: DocumentReader> NearCache<S> {
+    /// Gets what is not resident and makes it so.
+    async fn fill(&self, missing: &[ShopId]) -> Vec<Result<Lookup<ListPart>, StoreError>> {
+        let began: Vec<u64> = missing.iter().map(|shop_id| self.cards.began(*shop_id)).collect();
+        let got = self.store.gather(missing).await;
+        for ((answer, &shop_id), began) in got.iter().zip(missing).zip(began) {
+            if let Ok(Lookup::Found(stored) | Lookup::Tombstone(stored)) = answer {
+                self.cards.fill(shop_id, stored, began);
+            }
+        }
+        got
     }
 }
 
@@ -238,182 +242,5 @@ impl<S: Send + Sync + 'static> LogFollower for NearCache<S> {
     fn caught_up(&self) {
         self.cards.evict();
         self.details.evict();
-    }
-}
-
-/// A part that knows its size.
-trait Sized {
-    fn bytes_len(&self) -> usize;
-}
-
-impl Sized for ListPart {
-    fn bytes_len(&self) -> usize {
-        self.bytes().len()
-    }
-}
-
-impl Sized for DetailPart {
-    fn bytes_len(&self) -> usize {
-        self.bytes().len()
-    }
-}
-
-#[derive(Debug)]
-struct Slot<T> {
-    stored: Stored<T>,
-    used: AtomicBool,
-}
-
-impl<T: Sized> Slot<T> {
-    fn bytes(&self) -> u64 {
-        u64::try_from(self.stored.part.bytes_len() + SLOT_BYTES).unwrap_or(u64::MAX)
-    }
-
-    fn mark_used(&self) {
-        // Writing only once between two rounds of the clock keeps the cache line shared.
-        if !self.used.load(Ordering::Relaxed) {
-            self.used.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Shop IDs are spread by one multiplication; they come from our own store, not from strangers' requests.
-#[derive(Clone, Copy, Debug, Default)]
-struct IdHasher;
-
-#[derive(Debug, Default)]
-struct IdHash(u64);
-
-impl std::hash::Hasher for IdHash {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 =
-            bytes.iter().fold(self.0, |hash, byte| (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(K));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        let product = number.wrapping_mul(K);
-        self.0 = product ^ (product >> 32);
-    }
-}
-
-/// 2^64 divided by the golden ratio: neighbours end up far apart.
-const K: u64 = 0x9e37_79b9_7f4a_7c15;
-
-impl BuildHasher for IdHasher {
-    type Hasher = IdHash;
-
-    fn build_hasher(&self) -> IdHash {
-        IdHash::default()
-    }
-}
-
-/// One kind of parts, bounded in bytes.
-#[derive(Debug)]
-struct Slots<T> {
-    map: HashMap<ShopId, Slot<T>, IdHasher>,
-    bytes: AtomicU64,
-    bytes_max: u64,
-    /// Grows whenever the log changed a shop that is not resident: a fill that began before may be old.
-    changes: AtomicU64,
-    /// The order of the clock's hand. Locked by fills and by the evicting task, never by a hit.
-    clock: Mutex<VecDeque<ShopId>>,
-}
-
-impl<T: Sized + Clone + Send + Sync + 'static> Slots<T> {
-    fn new(bytes_max: usize) -> Self {
-        Self {
-            map: HashMap::with_hasher(IdHasher),
-            bytes: AtomicU64::new(0),
-            bytes_max: u64::try_from(bytes_max).unwrap_or(u64::MAX),
-            changes: AtomicU64::new(0),
-            clock: Mutex::new(VecDeque::new()),
-        }
-    }
-
-    fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
-    }
-
-    fn fold(&self, shop_id: ShopId, stored: &Stored<T>) {
-        if !self.put(shop_id, stored) {
-            self.changes.fetch_add(1, Ordering::AcqRel);
-        }
-    }
-
-    /// After a miss: only what no change can have overtaken.
-    fn fill(&self, shop_id: ShopId, stored: &Stored<T>, began: u64) {
-        if self.changes() == began {
-            self.put(shop_id, stored);
-        }
-    }
-
-    /// `false`: there is no room for a shop that is not resident.
-    fn put(&self, shop_id: ShopId, stored: &Stored<T>) -> bool {
-        let map = self.map.pin();
-        // A new shop may not make it too big; the hand of the clock makes room for those that are asked for.
-        let may_enter = self.bytes.load(Ordering::Relaxed) < self.bytes_max;
-        let outcome = map.compute(shop_id, |held| match held {
-            Some((_, held)) if held.stored.position >= stored.position => Operation::Abort(true),
-            None if !may_enter => Operation::Abort(false),
-            _ => Operation::Insert(Slot { stored: stored.clone(), used: AtomicBool::new(false) }),
-        });
-        match outcome {
-            papaya::Compute::Inserted(_, new) => {
-                self.bytes.fetch_add(new.bytes(), Ordering::Relaxed);
-                self.clock.lock().unwrap_or_else(PoisonError::into_inner).push_back(shop_id);
-                true
-            }
-            papaya::Compute::Updated { old: (_, old), new: (_, new) } => {
-                self.bytes.fetch_add(new.bytes(), Ordering::Relaxed);
-                self.bytes.fetch_sub(old.bytes(), Ordering::Relaxed);
-                true
-            }
-            papaya::Compute::Aborted(resident) => resident,
-            papaya::Compute::Removed(..) => true,
-        }
-    }
-
-    /// Drops what is older than a position.
-    fn outdate(&self, shop_id: ShopId, position: Position) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
-        self.remove_if(shop_id, |slot| slot.stored.position < position);
-    }
-
-    fn remove(&self, shop_id: ShopId) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
-        self.remove_if(shop_id, |_| true);
-    }
-
-    fn remove_if(&self, shop_id: ShopId, fits: impl Fn(&Slot<T>) -> bool) {
-        let map = self.map.pin();
-        if let Ok(Some((_, removed))) = map.remove_if(&shop_id, |_, slot| fits(slot)) {
-            self.bytes.fetch_sub(removed.bytes(), Ordering::Relaxed);
-        }
-    }
-
-    /// Moves the hand until there is room again: a tenth of the whole, so that misses can be filled meanwhile.
-    fn evict(&self) {
-        if self.bytes.load(Ordering::Relaxed) < self.bytes_max {
-            return;
-        }
-        let target = self.bytes_max - self.bytes_max / 10;
-        let map = self.map.pin();
-        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        // Twice around at most: the first round takes the use bits.
-        for _ in 0..clock.len() * 2 {
-            if self.bytes.load(Ordering::Relaxed) <= target {
-                break;
-            }
-            let Some(shop_id) = clock.pop_front() else { break };
-            match map.get(&shop_id) {
-                Some(slot) if slot.used.swap(false, Ordering::Relaxed) => clock.push_back(shop_id),
-                Some(_) => self.remove_if(shop_id, |_| true),
-                None => {}
-            }
-        }
     }
 }
