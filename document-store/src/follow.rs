@@ -1,6 +1,7 @@
 //! The change log, scanned once and then tailed, for everything that follows from saved documents.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use shop_document::ListPart;
 use shop_id::ShopId;
 
-use crate::{ChangeLog, DocumentReader, Lookup, Positions, StoreError, Stored};
+use crate::{ChangeLog, DocumentReader, Lookup, Position, Positions, StoreError, Stored};
 
 /// Shops read by one step of the first scan.
 const SCAN_SHOPS: usize = 2_000;
@@ -17,20 +18,25 @@ const SCAN_SHOPS: usize = 2_000;
 const TAIL_ENTRIES: usize = 4_000;
 /// Shops gathered at once by the tail.
 const GATHER_SHOPS: usize = 50;
-/// The pause after a failure of the store.
+/// The pause after the first failure of the store; it doubles with each further one.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause: how long a store that came back can go unnoticed.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// While nothing is saved, the store is asked this often whether it is still there.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Who is told, in order: near cache, area lists.
 pub trait LogFollower: Send + Sync + 'static {
     /// The newest list part of a shop, tombstones and invisible ones included.
     fn fold(&self, shop_id: ShopId, stored: &Stored<ListPart>);
-    /// A rescan no longer found this shop.
+    /// This shop is not shown any more: a rescan did not find it, or its newest document is without its shop section.
+    /// Told also of shops that never were shown.
     fn vanished(&self, shop_id: ShopId);
     /// The stored bytes of this shop cannot be read; it exists all the same.
     fn unreadable(&self, shop_id: ShopId) {
         let _ = shop_id;
     }
-    /// All that was logged up to now is folded: after the first scan and after each batch.
+    /// All that was logged up to now is folded: after the first scan, after each batch, and every second in between.
     fn caught_up(&self);
 }
 
@@ -88,14 +94,13 @@ pub async fn follow<S>(store: Arc<S>, followers: Vec<Arc<dyn LogFollower>>, prog
 where
     S: DocumentReader + ChangeLog,
 {
-    let mut following = Following { store, followers, progress, known: BTreeSet::new() };
+    let mut following = Following { store, followers, progress, known: BTreeSet::new(), failures: 0 };
     loop {
-        let ended = following.scan_and_tail().await;
-        if let Err(error) = ended
-            && !matches!(error, StoreError::Trimmed { .. })
-        {
-            tracing::warn!(%error, "cannot follow the change log; trying again");
-            tokio::time::sleep(PAUSE).await;
+        let Err(error) = following.scan_and_tail().await;
+        if matches!(error, StoreError::Trimmed { .. }) {
+            tracing::info!(%error, "scanning anew");
+        } else {
+            following.pause(&error).await;
         }
     }
 }
@@ -106,29 +111,40 @@ struct Following<S> {
     progress: Arc<FollowProgress>,
     /// All shops that were folded, so that a rescan can tell which ones vanished.
     known: BTreeSet<ShopId>,
+    /// In a row.
+    failures: u32,
 }
 
 impl<S: DocumentReader + ChangeLog> Following<S> {
-    /// Returns only with an error.
-    async fn scan_and_tail(&mut self) -> Result<(), StoreError> {
+    async fn scan_and_tail(&mut self) -> Result<Infallible, StoreError> {
         let mut positions = self.store.head().await?;
         self.scan().await?;
         self.progress.rescans.fetch_add(1, Ordering::Relaxed);
         self.caught_up();
         loop {
-            match self.store.grown(&positions).await {
-                Ok(()) => {}
-                Err(error) if error.is_transient() => {
-                    // Positions stay good through an outage; a scan would only add load to a store that suffers.
-                    tracing::warn!(%error, "the store is away; resident shops go on being read");
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
+            match self.step(&mut positions).await {
+                Ok(()) => self.caught_up(),
+                // Positions stay good through an outage; a scan would only add load to a store that suffers.
+                Err(error) if error.is_transient() => self.pause(&error).await,
                 Err(error) => return Err(error),
             }
-            self.tail(&mut positions).await?;
-            self.caught_up();
         }
+    }
+
+    /// Waits for the log to grow and reads it up to its end.
+    async fn step(&mut self, positions: &mut Positions) -> Result<(), StoreError> {
+        match tokio::time::timeout(HEARTBEAT, self.store.grown(positions)).await {
+            Ok(grown) => grown?,
+            Err(_) => return self.store.identity().await.map(drop),
+        }
+        self.tail(positions).await
+    }
+
+    async fn pause(&mut self, error: &StoreError) {
+        let pause = PAUSE.saturating_mul(1 << self.failures.min(16)).min(PAUSE_MAX);
+        self.failures += 1;
+        tracing::warn!(%error, failures = self.failures, "cannot follow the change log; resident shops go on being read");
+        tokio::time::sleep(pause).await;
     }
 
     async fn scan(&mut self) -> Result<(), StoreError> {
@@ -138,6 +154,7 @@ impl<S: DocumentReader + ChangeLog> Following<S> {
             let scan = self.store.scan(after, SCAN_SHOPS).await?;
             for (shop_id, stored) in &scan.shops {
                 found.insert(*shop_id);
+                self.known.insert(*shop_id);
                 self.fold(*shop_id, stored);
             }
             for &shop_id in &scan.unreadable {
@@ -149,44 +166,47 @@ impl<S: DocumentReader + ChangeLog> Following<S> {
                 break;
             }
         }
-        for &shop_id in self.known.difference(&found) {
-            self.followers.iter().for_each(|follower| follower.vanished(shop_id));
-        }
+        self.known.difference(&found).for_each(|shop_id| self.vanished(*shop_id));
         self.known = found;
         Ok(())
     }
 
-    /// Reads every shard up to its end. Many saves of one shop in one step are folded once.
+    /// Reads all shards up to their ends, one page of each in turn, so that a busy one holds up no other.
     async fn tail(&mut self, positions: &mut Positions) -> Result<(), StoreError> {
-        let shards = u16::try_from(positions.0.len()).unwrap_or(u16::MAX);
-        for shard in 0..shards {
-            loop {
-                let place = usize::from(shard);
-                let page = self.store.read(shard, positions.0[place], TAIL_ENTRIES).await?;
-                let changed: BTreeSet<ShopId> = page.entries.iter().map(|entry| entry.shop_id).collect();
-                let changed: Vec<ShopId> = changed.into_iter().collect();
-                for shop_ids in changed.chunks(GATHER_SHOPS) {
-                    self.gather(shop_ids).await?;
-                }
-                if let Some(last) = page.entries.last() {
-                    let lag = Timestamp::now().as_microsecond() - last.saved_at.as_microsecond();
-                    self.progress.lag_micros.store(lag.max(0), Ordering::Relaxed);
-                }
-                positions.0[place] = page.next;
-                if !page.has_more {
-                    break;
-                }
+        loop {
+            let mut has_more = false;
+            for (shard, position) in (0_u16..).zip(&mut positions.0) {
+                has_more |= self.page(shard, position).await?;
+            }
+            if !has_more {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    /// Many saves of one shop on one page are folded once. The position moves only when all of the page is folded.
+    async fn page(&mut self, shard: u16, position: &mut Position) -> Result<bool, StoreError> {
+        let page = self.store.read(shard, *position, TAIL_ENTRIES).await?;
+        let changed: BTreeSet<ShopId> = page.entries.iter().map(|entry| entry.shop_id).collect();
+        let changed: Vec<ShopId> = changed.into_iter().collect();
+        for shop_ids in changed.chunks(GATHER_SHOPS) {
+            self.gather(shop_ids).await?;
+            // A store in the same process answers at once: requests must get their turn all the same.
+            tokio::task::yield_now().await;
+        }
+        if let Some(last) = page.entries.last() {
+            let lag = Timestamp::now().as_microsecond() - last.saved_at.as_microsecond();
+            self.progress.lag_micros.store(lag.max(0), Ordering::Relaxed);
+        }
+        *position = page.next;
+        Ok(page.has_more)
     }
 
     async fn gather(&mut self, shop_ids: &[ShopId]) -> Result<(), StoreError> {
         for (&shop_id, got) in shop_ids.iter().zip(self.store.gather(shop_ids).await) {
             match got {
                 Ok(Lookup::Found(stored) | Lookup::Tombstone(stored)) => self.fold(shop_id, &stored),
-                // Invisible still; nothing to show.
-                Ok(Lookup::Unknown) => {}
+                Ok(Lookup::Unknown) => self.vanished(shop_id),
                 Err(StoreError::Corrupt { .. }) => self.unreadable(shop_id),
                 Err(error) => return Err(error),
             }
@@ -200,12 +220,17 @@ impl<S: DocumentReader + ChangeLog> Following<S> {
         self.progress.folded.fetch_add(1, Ordering::Relaxed);
     }
 
+    fn vanished(&self, shop_id: ShopId) {
+        self.followers.iter().for_each(|follower| follower.vanished(shop_id));
+    }
+
     fn unreadable(&self, shop_id: ShopId) {
         tracing::warn!(%shop_id, "a stored document cannot be read");
         self.followers.iter().for_each(|follower| follower.unreadable(shop_id));
     }
 
-    fn caught_up(&self) {
+    fn caught_up(&mut self) {
+        self.failures = 0;
         self.followers.iter().for_each(|follower| follower.caught_up());
         self.progress.contact();
         self.progress.caught_up.store(true, Ordering::Release);

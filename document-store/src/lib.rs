@@ -4,13 +4,13 @@
 //! later the document's parts, again and again, without a lock. It deliberately does not know writers' APIs,
 //! events, lists or HTTP.
 
-pub mod conformance; // what every store is held to
-pub mod follow; //     the change log                       -> LogFollower, in order, for as long as it is polled
+mod position; //       where in the log a save stands       -> Position, Positions
+mod traits; //         what a store promises                -> DocumentReader, DocumentWriter, ChangeLog
 pub mod lmdb; //       the default: one directory, one writing process, any number of reading ones
 pub mod memory; //     for tests of those who use a store
-pub mod near_cache;
-mod position; //       where in the log a save stands       -> Position, Positions
-mod traits; //         what a store promises                -> DocumentReader, DocumentWriter, ChangeLog // list parts                           -> resident ones, read without a lock
+pub mod follow; //     the change log                       -> LogFollower, in order, for as long as it is polled
+pub mod near_cache; // list and detail parts                -> resident ones, read without a lock
+pub mod conformance; // what every store is held to
 
 pub use follow::{FollowProgress, LogFollower, follow};
 pub use near_cache::NearCache;
