@@ -46,20 +46,18 @@ async fn ask(probe: &Probe, after: Revision, limit: usize) -> Result<ChangesAnsw
         let revision = beyond.map(|change| change.revision).unwrap_or_default();
         format!("commit {revision} is beyond `as_of_sequence` {}", answer.as_of_sequence)
     })?;
+    let last = answer.changes.last().map(|change| change.revision);
+    // With more to come, what lies between the last change and a cursor further on would never be told.
+    expect(!answer.has_more || last == Some(answer.next_cursor), || {
+        let last = last.unwrap_or_default();
+        format!("`next_cursor` {} with more to come, expected the last commit, {last}", answer.next_cursor)
+    })?;
     Ok(answer)
 }
 
 async fn walk(probe: &Probe, options: &Options, told: &mut Told) -> Result<(), String> {
     while told.changes.len() < options.sections_max {
         let answer = ask(probe, told.cursor, CHANGES_AT_ONCE).await?;
-        let last = answer.changes.last().map(|change| change.revision);
-        // With more to come, what lies between the last change and a cursor further on would never be told.
-        expect(!answer.has_more || last == Some(answer.next_cursor), || {
-            format!(
-                "`next_cursor` {} with more to come, expected the last commit, {last:?}",
-                answer.next_cursor
-            )
-        })?;
         told.cursor = answer.next_cursor;
         told.as_of = answer.as_of_sequence;
         told.changes.extend(answer.changes);

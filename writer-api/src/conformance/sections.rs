@@ -10,6 +10,8 @@ use crate::{SectionAnswer, SectionState, WriterReads as _};
 /// An ID that no company gives.
 const NEVER: ShopId = ShopId::new(u64::MAX).expect("not zero");
 const PAGE_SECTIONS: usize = 100;
+const SMALL_PAGE_SECTIONS: usize = 3;
+const SMALL_PAGES: usize = 5;
 /// Sections that are asked for one by one.
 const SAMPLED: usize = 20;
 
@@ -28,7 +30,7 @@ pub(super) async fn all(probe: &Probe, options: &Options, report: &mut Report) -
     let walked = walk(probe, options, &mut seen).await;
     report.must("all sections can be read page by page, each once, by ascending ID", walked);
     let promise = "a page holds at most `limit` sections and the next one goes on behind it";
-    report.must(promise, pages_of_one(probe, &seen).await);
+    report.must(promise, small_pages(probe, &seen).await);
     report.must("only the shop writer says `gone`", only_shops_are_gone(&seen));
     report.must("one section is answered as in its page", one_by_one(probe, &seen).await);
     report.must("many sections are answered in the asked order", many(probe, &seen).await);
@@ -60,18 +62,27 @@ async fn walk(probe: &Probe, options: &Options, seen: &mut Seen) -> Result<(), S
     Ok(())
 }
 
-async fn pages_of_one(probe: &Probe, seen: &Seen) -> Result<(), String> {
-    let page = probe.client.page(None, 1).await.map_err(|error| error.to_string())?;
-    expect(page.sections.len() <= 1, || format!("{} sections, asked for 1", page.sections.len()))?;
-    let Some([first, second]) = seen.sections.first_chunk() else { return Ok(()) };
-    expect(page.next_page_after == Some(first.shop_id), || {
-        format!("the first page goes on after {:?}, expected {}", page.next_page_after, first.shop_id)
-    })?;
-    let next = probe.client.page(page.next_page_after, 1).await.map_err(|error| error.to_string())?;
-    let found = next.sections.first().map(|section| section.shop_id);
-    // A shop may have come in between; one that was there may not be left out.
-    expect(found.is_some_and(|found| found <= second.shop_id), || {
-        format!("after shop {} comes {found:?}, expected {}", first.shop_id, second.shop_id)
+/// Reads the beginning again in small pages: whoever was there is there again.
+async fn small_pages(probe: &Probe, seen: &Seen) -> Result<(), String> {
+    let (mut after, mut found) = (None, Vec::new());
+    for _ in 0..SMALL_PAGES {
+        let page = probe.client.page(after, SMALL_PAGE_SECTIONS).await.map_err(|error| error.to_string())?;
+        let count = page.sections.len();
+        expect(count <= SMALL_PAGE_SECTIONS, || {
+            format!("{count} sections, asked for at most {SMALL_PAGE_SECTIONS}")
+        })?;
+        found.extend(page.sections.into_iter().map(|section| section.shop_id));
+        after = page.next_page_after;
+        if after.is_none() {
+            break;
+        }
+    }
+    let reached = |shop_id: ShopId| after.is_none_or(|after| shop_id <= after);
+    let left_out = seen.sections.iter().map(|section| section.shop_id);
+    let left_out = left_out.filter(|shop_id| reached(*shop_id) && !found.contains(shop_id)).min();
+    expect(left_out.is_none(), || {
+        let shop_id = left_out.map(|shop_id| shop_id.to_string()).unwrap_or_default();
+        format!("shop {shop_id} stands on a page of {PAGE_SECTIONS}, and on none of {SMALL_PAGE_SECTIONS}")
     })
 }
 
