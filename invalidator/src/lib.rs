@@ -15,6 +15,8 @@ pub mod config; //  what an operator can say
 pub mod metrics; // what is counted
 mod open; //        a directory                        -> the store, once it can be had
 mod program; //     all of these, until the end begins
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 pub use program::{Followed, Pace, RunError, run, start};
