@@ -79,3 +79,29 @@ const fn connections_max() -> usize {
 const fn outbox_rows_max() -> u64 {
     1_000_000
 }
+
+#[cfg(test)]
+mod tests {
+    /// Keys by their defaults, as they stand in this very file.
+    #[test]
+    fn every_key_is_explained_to_operators_with_its_default() {
+        let operating = include_str!("../OPERATING.md");
+        let code = include_str!("config.rs");
+        let (code, _) = code.split_once("#[cfg(test)]").unwrap();
+        let keys: Vec<&str> =
+            code.lines().filter_map(|line| Some(line.strip_prefix("    pub ")?.split_once(':')?.0)).collect();
+        assert_eq!(keys.len(), 13, "{keys:?}");
+        for key in keys {
+            let row = operating.lines().find(|line| line.starts_with(&format!("| `{key}` |")));
+            let row = row.unwrap_or_else(|| panic!("`{key}` is not explained"));
+            let function = code.split_once(&format!("const fn {key}()"));
+            let default = function.map(|(_, body)| body.lines().nth(1).unwrap().trim().replace('_', ""));
+            let said = row.split('|').nth(2).unwrap().trim();
+            match default.as_deref() {
+                Some("256 << 30") => assert_eq!(said, "256 GiB"),
+                Some(default) => assert_eq!(said, default, "{key}"),
+                None => assert!(matches!(said, "required" | "`text`"), "{key}: {said}"),
+            }
+        }
+    }
+}

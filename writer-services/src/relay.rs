@@ -19,8 +19,8 @@ const WAIT_MIN: Duration = Duration::from_millis(100);
 const WAIT_MAX: Duration = Duration::from_secs(5);
 /// After so long without a change the announced rows are deleted by themselves.
 const IDLE: Duration = Duration::from_secs(1);
-/// Attempts for a queue that fails while the others take their events: a lock that somebody holds is gone by then,
-/// and those of the others need not hear everything again. That queue's subscriber hears of it by changed-since.
+/// Attempts for a queue that fails while others take their events: a lock that somebody holds is gone by then, and the
+/// others need not hear everything again for ever. That queue's subscriber hears of it by changed-since.
 const ATTEMPTS_FOR_ONE_QUEUE: u32 = 3;
 /// An outage is said once, then once in so many attempts.
 const SAID_EVERY: u32 = 60;
@@ -33,6 +33,20 @@ pub(crate) struct Relay<P> {
     pub(crate) counted: Counted,
 }
 
+/// What went wrong since the transport last took everything.
+#[derive(Default)]
+struct Failures {
+    attempts: u32,
+    /// A queue was given up: its next events get one attempt only, so that the others hear theirs once.
+    one_queue_passed_over: bool,
+}
+
+impl Failures {
+    const fn passes_over_one_queue(&self) -> bool {
+        self.one_queue_passed_over || self.attempts + 1 >= ATTEMPTS_FOR_ONE_QUEUE
+    }
+}
+
 /// Whether to go on.
 #[derive(PartialEq, Eq)]
 enum Next {
@@ -43,7 +57,7 @@ enum Next {
 impl<P: EventPublisher> Relay<P> {
     /// Runs until the commits have ended and all was announced that the transport takes.
     pub(crate) async fn run(mut self) {
-        let mut failures = 0;
+        let mut failures = Failures::default();
         loop {
             self.announcing.committed.mark_unchanged();
             let next = match self.waiting().await {
@@ -86,38 +100,44 @@ impl<P: EventPublisher> Relay<P> {
         if committed.is_ok() { Next::Batch } else { Next::End }
     }
 
-    async fn announce(&mut self, batch: Vec<Announcement>, failures: &mut u32) -> Next {
+    async fn announce(&mut self, batch: Vec<Announcement>, failures: &mut Failures) -> Next {
         let Some(last) = batch.last().map(|last| last.counter) else { return Next::Batch };
         let events: Vec<ChangeEvent> = batch.into_iter().map(|announcement| announcement.event).collect();
         let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
         match self.publisher.publish(&events).await {
             Ok(()) => {
-                if *failures > 0 {
-                    tracing::info!(attempts = *failures, "the event transport takes announcements again");
+                if failures.attempts > 0 {
+                    tracing::info!(
+                        attempts = failures.attempts,
+                        "the event transport takes announcements again"
+                    );
                 }
+                *failures = Failures::default();
             }
-            Err(EventError::OneQueue { queue, reason }) if *failures + 1 >= ATTEMPTS_FOR_ONE_QUEUE => {
+            Err(EventError::OneQueue { queue, reason }) if failures.passes_over_one_queue() => {
                 self.counted.relay_failures.inc();
-                tracing::warn!(%queue, %reason, events = count, "one subscriber's queue takes nothing; it hears of these by changed-since");
+                if !failures.one_queue_passed_over {
+                    tracing::warn!(%queue, %reason, "one subscriber's queue takes nothing; it hears of changes by changed-since");
+                }
+                *failures = Failures { attempts: 1, one_queue_passed_over: true };
             }
             Err(error) => {
                 self.counted.relay_failures.inc();
-                if failures.is_multiple_of(SAID_EVERY) {
-                    tracing::warn!(%error, attempts = *failures + 1, "announcements wait in the outbox; changes are taken all the same");
+                if failures.attempts.is_multiple_of(SAID_EVERY) {
+                    tracing::warn!(%error, attempts = failures.attempts + 1, "announcements wait in the outbox; changes are taken all the same");
                 }
                 return self.pause(failures).await;
             }
         }
-        *failures = 0;
         self.announcing.published.store(last, Ordering::Release);
         self.counted.published.inc_by(count);
         Next::Batch
     }
 
     /// Waits longer each time, with jitter. Ends early when no more commits come: the outbox waits for the next start.
-    async fn pause(&mut self, failures: &mut u32) -> Next {
-        let wait = WAIT_MIN.saturating_mul(1 << (*failures).min(16)).min(WAIT_MAX);
-        *failures = failures.saturating_add(1);
+    async fn pause(&mut self, failures: &mut Failures) -> Next {
+        let wait = WAIT_MIN.saturating_mul(1 << failures.attempts.min(16)).min(WAIT_MAX);
+        failures.attempts = failures.attempts.saturating_add(1);
         let wait = tokio::time::sleep(wait.mul_f64(0.5 + rand::random::<f64>() / 2.0));
         tokio::pin!(wait);
         loop {
