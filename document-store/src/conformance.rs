@@ -148,6 +148,10 @@ async fn a_closed_shop_is_a_tombstone_and_one_without_shop_section_unknown(store
     );
     assert_eq!(save(store, 7, shop_section(1, "Late", &[])).await, Put::Unchanged, "and outlives late saves");
     assert!(matches!(store.detail(shop(7)).await, Ok(Lookup::Tombstone(_))));
+    save(store, 8, shop_section(1, "Napoli", &[])).await;
+    let nothing = Sections { shop: Held::Nothing(Revision::new(2, 0)), ..Sections::default() };
+    save(store, 8, nothing).await;
+    assert!(matches!(list_of(store, 8).await, Lookup::Unknown), "its writer knows it no more");
 }
 
 async fn what_is_kept_writes_no_log_entry<S: DocumentWriter + ChangeLog>(store: &S) {

@@ -6,11 +6,13 @@
 //! | `log` | shard (2 bytes big-endian), position | an encoded entry |
 //! | `meta` | names | numbers, positions, times |
 
-mod entry; //  one log entry as bytes
-mod reader; // any number of processes      -> DocumentReader, ChangeLog
 mod tables; // databases, and what is read from them
+mod entry; //  one log entry as bytes
 mod wake; //   a bell file                  -> readers wake up without polling
+mod create; // a directory                  -> a store with one writing process
+mod group; //  updates that arrive together -> one transaction, one fsync
 mod writer; // the one process that writes  -> DocumentWriter
+mod reader; // any number of processes      -> DocumentReader, ChangeLog
 
 pub use reader::LmdbReader;
 pub use writer::{LmdbOptions, LmdbWriter};

@@ -102,6 +102,7 @@ impl ChangeLog for LmdbReader {
     async fn grown(&self, seen: &Positions) -> Result<(), StoreError> {
         let mut receiver = self.listener.subscribe();
         while self.tables.head()? == *seen {
+            self.tables.is_still_there()?;
             rung(&mut receiver).await;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The databases, and everything that is read from them. No transaction outlives a call.
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use heed::types::Bytes as Raw;
@@ -18,7 +19,10 @@ pub(super) type Table = Database<'static, Raw, Raw>;
 /// What stands first in `meta`.
 pub(super) const FORMAT: &[u8] = b"shopfront-store-1";
 /// Query servers and tools that read at the same time.
-const READERS_MAX: u32 = 512;
+pub(super) const READERS_MAX: u32 = 512;
+/// The address space in which a reader sees the file grow, whatever size the writing process was given: a
+/// reader that is as small as the writer was once would have to be restarted when that one is enlarged.
+const READER_MAP_BYTES: u64 = 1 << 40;
 
 /// An opened directory.
 #[derive(Clone, Debug)]
@@ -29,6 +33,26 @@ pub(super) struct Tables {
     pub(super) log: Table,
     pub(super) meta: Table,
     pub(super) store: String,
+    pub(super) file: DataFile,
+}
+
+/// The file that is open, by device and number.
+#[derive(Clone, Debug)]
+pub(super) struct DataFile {
+    path: PathBuf,
+    id: Option<(u64, u64)>,
+}
+
+impl DataFile {
+    pub(super) fn of(directory: &Path) -> Self {
+        let path = directory.join("data.mdb");
+        let id = file_id(&path);
+        Self { path, id }
+    }
+}
+
+fn file_id(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// The keys of `meta`.
@@ -60,12 +84,23 @@ impl Tables {
             let reason = "the directory has no `data.mdb` yet; the invalidator creates it".to_owned();
             return Err(StoreError::Unavailable { store, reason });
         }
+        let file = DataFile::of(directory);
         let mut options = EnvOpenOptions::new().read_txn_without_tls();
         options.max_dbs(8).max_readers(READERS_MAX);
         // SAFETY: read-only is not one of the flags that give up LMDB's own guarantees.
         unsafe { options.flags(EnvFlags::READ_ONLY) };
+        let mut wide = options.clone();
+        wide.map_size(usize::try_from(READER_MAP_BYTES).unwrap_or(1 << 30));
         // SAFETY: the files are changed by LMDB alone; nobody truncates them while the store is in use.
-        let env = unsafe { options.open(directory) }.map_err(|error| failed(&store, &error))?;
+        let env = match unsafe { wide.open(directory) } {
+            // Not so much address space here (a limit of the process): as much as the file says.
+            Err(heed::Error::Io(error)) if error.kind() == std::io::ErrorKind::OutOfMemory => {
+                // SAFETY: as above.
+                unsafe { options.open(directory) }
+            }
+            opened => opened,
+        };
+        let env = env.map_err(|error| failed(&store, &error))?;
         let transaction = env.read_txn().map_err(|error| failed(&store, &error))?;
         let opened = env.open_databases_and_commit(transaction, |opener, transaction| {
             let open = |name| opener.open_database::<Raw, Raw>(transaction, Some(name));
@@ -77,9 +112,21 @@ impl Tables {
             let reason = "its databases are not there yet; the invalidator creates them".to_owned();
             return Err(StoreError::Unavailable { store, reason });
         };
-        let tables = Self { env, list, detail, log, meta, store };
+        let tables = Self { env, list, detail, log, meta, store, file };
         tables.identity()?;
         Ok(tables)
+    }
+
+    /// A file that was deleted or replaced stays open and is never heard of again: said instead of believed.
+    pub(super) fn is_still_there(&self) -> Result<(), StoreError> {
+        if file_id(&self.file.path) == self.file.id {
+            return Ok(());
+        }
+        Err(StoreError::Unusable {
+            store: self.store.clone(),
+            reason: "its `data.mdb` was deleted or replaced while it was open; restart this program"
+                .to_owned(),
+        })
     }
 
     pub(super) fn read_transaction(&self) -> Result<RoTxn<'_, WithoutTls>, StoreError> {
@@ -92,7 +139,11 @@ impl Tables {
 
     pub(super) fn identity(&self) -> Result<Identity, StoreError> {
         let transaction = self.read_transaction()?;
-        let get = |key: &[u8]| self.meta.get(&transaction, key).map_err(|error| self.failed(&error));
+        self.identity_in(&transaction)
+    }
+
+    pub(super) fn identity_in(&self, transaction: &RoTxn<'_>) -> Result<Identity, StoreError> {
+        let get = |key: &[u8]| self.meta.get(transaction, key).map_err(|error| self.failed(&error));
         let format = get(key::FORMAT)?;
         if format != Some(FORMAT) {
             let found = String::from_utf8_lossy(format.unwrap_or_default()).into_owned();
@@ -110,8 +161,8 @@ impl Tables {
     }
 
     pub(super) fn head(&self) -> Result<Positions, StoreError> {
-        let identity = self.identity()?;
         let transaction = self.read_transaction()?;
+        let identity = self.identity_in(&transaction)?;
         (0..identity.shards)
             .map(|shard| self.head_of(&transaction, shard, identity.activation))
             .collect::<Result<Vec<_>, _>>()
@@ -160,8 +211,11 @@ impl Tables {
         transaction: &RoTxn<'_>,
         shop_id: ShopId,
     ) -> Result<Lookup<ShopDocument>, StoreError> {
-        let list = self.value(transaction, &self.list, shop_id)?;
-        let detail = self.value(transaction, &self.detail, shop_id)?;
+        let value = |table| match self.value(transaction, table, shop_id) {
+            Err(StoreError::Corrupt { .. }) => Ok(None),
+            read => read,
+        };
+        let (list, detail) = (value(&self.list)?, value(&self.detail)?);
         let (Some((position, list)), Some((_, detail))) = (list, detail) else { return Ok(Lookup::Unknown) };
         let list = ListPart::validate(Bytes::copy_from_slice(list));
         let detail = DetailPart::validate(Bytes::copy_from_slice(detail));
@@ -205,7 +259,8 @@ impl Tables {
         entries_max: usize,
     ) -> Result<LogPage, StoreError> {
         let transaction = self.read_transaction()?;
-        let head = self.head_of(&transaction, shard, 1)?;
+        let activation = self.identity_in(&transaction)?.activation;
+        let head = self.head_of(&transaction, shard, activation)?;
         if after == head {
             return Ok(LogPage { entries: Vec::new(), next: after, has_more: false });
         }
@@ -219,9 +274,14 @@ impl Tables {
                 break;
             }
             let position = Position::from_bytes(&item.0[2..]).unwrap_or_default();
-            // Without gaps: the first entry must be the one right behind the cursor.
-            if page.entries.is_empty() && position != after.next() {
-                return Err(self.trimmed(shard, position));
+            // Without gaps: each entry must be the one right behind the cursor. Where it is not, the log was trimmed,
+            // or begins anew under another activation number; the next read says so.
+            if position != page.next.next() {
+                if page.entries.is_empty() {
+                    return Err(self.trimmed(shard, position));
+                }
+                page.has_more = true;
+                break;
             }
             let Some(entry) = entry::decode(position, item.1) else {
                 return Err(self.trimmed(shard, position));
@@ -314,15 +374,26 @@ pub(super) fn failed(store: &str, error: &heed::Error) -> StoreError {
             store,
             reason: "the LMDB map is full; raise `store_map_bytes` and restart the invalidator".to_owned(),
         },
-        heed::Error::Io(io) if io.kind() == std::io::ErrorKind::StorageFull => {
+        heed::Error::Io(io)
+            if matches!(io.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) =>
+        {
             StoreError::Full { store, reason: format!("the disk is full ({io}); make room") }
         }
         heed::Error::Mdb(heed::MdbError::MapResized) => StoreError::Unusable {
             store,
-            reason: "its map was enlarged by the invalidator; restart this program".to_owned(),
+            reason: "it has grown beyond the address space of this process; restart this program".to_owned(),
         },
         heed::Error::Mdb(heed::MdbError::Invalid | heed::MdbError::VersionMismatch) => {
             StoreError::Unusable { store, reason: format!("its files are not LMDB's: {error}") }
+        }
+        heed::Error::Mdb(
+            heed::MdbError::Corrupted | heed::MdbError::PageNotFound | heed::MdbError::Panic,
+        ) => {
+            let reason = format!(
+                "its data file is damaged ({error}); stop the invalidator, delete the directory, start it again: \
+                 the store is rebuilt from the writers"
+            );
+            StoreError::Unusable { store, reason }
         }
         other => StoreError::Unavailable { store, reason: other.to_string() },
     }

@@ -1,31 +1,27 @@
-//! The one process that writes. Updates that arrive together share one transaction and one fsync.
+//! The one process that writes: a handle to the writing thread.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
-use heed::types::Bytes as Raw;
-use heed::{CommitOrAbort, EnvOpenOptions, RwTxn};
+use heed::RwTxn;
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, flock};
 use shop_document::{DetailPart, ListPart, ShopDocument};
 use shop_id::{Revision, ShopId, Writer};
 use tokio::sync::{mpsc, oneshot};
 
+use super::create::{activation_now, create, locked};
 use super::entry;
+use super::group::{Group, Job};
 use super::reader::LmdbReader;
-use super::tables::{FORMAT, Tables, cursor_bytes, failed, has_part, key, log_key};
+use super::tables::{Tables, cursor_bytes, has_part, key, log_key};
 use super::wake::{Bell, Listener};
-use crate::traits::shard_of;
 use crate::{
     ChangeLog, DocumentReader, DocumentWriter, Identity, LogPage, Lookup, Position, Positions, Projected,
     Put, Scan, StoreError, WriterContact,
 };
 
-/// Updates in one transaction. More make the group slower than the fsync that they share.
-const GROUP_MAX: usize = 2_000;
 /// Updates that wait for the writing thread; then callers wait.
 const WAITING_MAX: usize = 8_192;
 
@@ -48,18 +44,23 @@ impl Default for LmdbOptions {
 #[derive(Debug)]
 pub struct LmdbWriter {
     reader: LmdbReader,
-    jobs: mpsc::Sender<Job>,
+    // Both are there until the drop.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
     // Held for as long as this process may write.
-    _lock: Arc<File>,
+    _lock: File,
 }
 
-type Projection = Box<dyn Fn(&Lookup<ShopDocument>) -> Projected + Send>;
-/// Anything else that is changed: what to do within the transaction.
-type Change = Box<dyn FnOnce(&Tables, &mut RwTxn<'_>) -> Result<u64, StoreError> + Send>;
-
-enum Job {
-    Update { shop_id: ShopId, projection: Projection, reply: oneshot::Sender<Result<Put, StoreError>> },
-    Change { change: Change, reply: oneshot::Sender<Result<u64, StoreError>> },
+impl Drop for LmdbWriter {
+    /// Waits for what was handed over already, so that lock and files are free for the next one.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            drop(thread.join());
+        }
+    }
 }
 
 impl LmdbWriter {
@@ -74,23 +75,20 @@ impl LmdbWriter {
             reason: error.to_string(),
         };
         std::fs::create_dir_all(directory).map_err(unavailable)?;
-        let lock = Arc::new(locked(directory, &store)?);
+        let lock = locked(directory, &store)?;
         let tables = create(directory, &store, options)?;
         drop(tables.env.clear_stale_readers());
         let bell = Bell::open(directory).map_err(unavailable)?;
         let shards = tables.identity()?.shards;
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         let group = Group { tables: tables.clone(), bell, shards };
-        let held = Arc::clone(&lock);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || {
-                group.run(waiting);
-                drop(held);
-            })
+            .spawn(move || group.run(waiting))
             .map_err(unavailable)?;
         let listener = Arc::new(Listener::at(directory));
-        Ok(Self { reader: LmdbReader { tables, listener }, jobs, _lock: lock })
+        let reader = LmdbReader { tables, listener };
+        Ok(Self { reader, jobs: Some(jobs), thread: Some(thread), _lock: lock })
     }
 
     /// Whatever was saved may have been lost or swapped (the directory was restored from a copy): a new activation, so that
@@ -100,9 +98,10 @@ impl LmdbWriter {
     /// When the store cannot be written.
     pub async fn raise_activation(&self) -> Result<(), StoreError> {
         self.change(|tables, transaction| {
-            let raised = tables.identity()?.activation + 1;
+            let identity = tables.identity_in(transaction)?;
+            let raised = activation_now().max(identity.activation + 1);
             put(tables, transaction, key::ACTIVATION, &raised.to_be_bytes())?;
-            for shard in 0..tables.identity()?.shards {
+            for shard in 0..identity.shards {
                 let first = Position { activation: raised, sequence: 0 };
                 put(tables, transaction, &key::head(shard), &first.to_bytes())?;
             }
@@ -128,213 +127,14 @@ impl LmdbWriter {
     }
 
     async fn send(&self, job: Job) -> Result<(), StoreError> {
-        self.jobs.send(job).await.map_err(|_| self.stopped())
+        let Some(jobs) = &self.jobs else { return Err(self.stopped()) };
+        jobs.send(job).await.map_err(|_| self.stopped())
     }
 
     fn stopped(&self) -> StoreError {
         StoreError::Unavailable {
             store: self.reader.tables.store.clone(),
             reason: "its writing thread ended".to_owned(),
-        }
-    }
-}
-
-/// The advisory lock of the directory, with the holder's name in the file.
-fn locked(directory: &Path, store: &str) -> Result<File, StoreError> {
-    let path: PathBuf = directory.join("writer.lock");
-    let unavailable = |error: std::io::Error| StoreError::Unavailable {
-        store: store.to_owned(),
-        reason: error.to_string(),
-    };
-    let mut file = File::options()
-        .create(true)
-        .read(true)
-        .write(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(unavailable)?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let mut holder = String::new();
-        drop(file.read_to_string(&mut holder));
-        let holder = if holder.is_empty() { "another process".to_owned() } else { holder };
-        return Err(StoreError::Locked { store: store.to_owned(), holder });
-    }
-    let program = std::env::current_exe().ok();
-    let program =
-        program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let holder =
-        format!("{} (process {})", program.unwrap_or_else(|| "a program".to_owned()), std::process::id());
-    file.set_len(0).and_then(|()| file.rewind()).map_err(unavailable)?;
-    file.write_all(holder.as_bytes()).map_err(unavailable)?;
-    Ok(file)
-}
-
-#[allow(unsafe_code)]
-fn create(directory: &Path, store: &str, options: LmdbOptions) -> Result<Tables, StoreError> {
-    let mut open = EnvOpenOptions::new().read_txn_without_tls();
-    open.max_dbs(8).max_readers(512).map_size(options.map_bytes);
-    // SAFETY: the lock file keeps other writers of ours away, and nobody truncates the files while they are mapped.
-    let env = unsafe { open.open(directory) }.map_err(|error| failed(store, &error))?;
-    let transaction = env.write_txn().map_err(|error| failed(store, &error))?;
-    let created = env.create_databases_and_commit(transaction, |opener, transaction| {
-        let list = opener.create_database::<Raw, Raw>(transaction, Some("list"))?;
-        let detail = opener.create_database::<Raw, Raw>(transaction, Some("detail"))?;
-        let log = opener.create_database::<Raw, Raw>(transaction, Some("log"))?;
-        let meta = opener.create_database::<Raw, Raw>(transaction, Some("meta"))?;
-        if meta.get(transaction, key::FORMAT)?.is_none() {
-            meta.put(transaction, key::FORMAT, FORMAT)?;
-            meta.put(transaction, key::ACTIVATION, &1_u32.to_be_bytes())?;
-            meta.put(transaction, key::SHARDS, &u32::from(options.shards.max(1)).to_be_bytes())?;
-        }
-        Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((list, detail, log, meta)))
-    });
-    let (list, detail, log, meta) = created.map_err(|error| failed(store, &error))?.unwrap_commit();
-    let tables = Tables { env, list, detail, log, meta, store: store.to_owned() };
-    tables.identity()?;
-    Ok(tables)
-}
-
-fn put(tables: &Tables, transaction: &mut RwTxn<'_>, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-    tables.meta.put(transaction, key, value).map_err(|error| tables.failed(&error))
-}
-
-/// What the writing thread owns.
-struct Group {
-    tables: Tables,
-    bell: Bell,
-    shards: u16,
-}
-
-/// Who waits for this transaction to be durable.
-enum Waiting {
-    Update(oneshot::Sender<Result<Put, StoreError>>, Put),
-    Change(oneshot::Sender<Result<u64, StoreError>>, u64),
-}
-
-impl Waiting {
-    fn answer(self, outcome: Result<(), &StoreError>) {
-        // A caller that is gone has no use for the answer.
-        match self {
-            Self::Update(reply, put) => drop(reply.send(outcome.map(|()| put).map_err(Clone::clone))),
-            Self::Change(reply, count) => drop(reply.send(outcome.map(|()| count).map_err(Clone::clone))),
-        }
-    }
-}
-
-impl Group {
-    fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
-        while let Some(first) = waiting.blocking_recv() {
-            let mut jobs = vec![first];
-            while jobs.len() < GROUP_MAX {
-                let Ok(job) = waiting.try_recv() else { break };
-                jobs.push(job);
-            }
-            self.commit(jobs);
-        }
-    }
-
-    fn commit(&mut self, jobs: Vec<Job>) {
-        let tables = self.tables.clone();
-        let mut transaction = match tables.env.write_txn() {
-            Ok(transaction) => transaction,
-            Err(error) => return refuse(jobs, &tables.failed(&error)),
-        };
-        let (mut done, mut changed, mut broken) = (Vec::with_capacity(jobs.len()), false, None);
-        for job in jobs {
-            // After a failure within the transaction (its map is full) nothing of it can be committed.
-            if let Some(error) = &broken {
-                refuse(vec![job], error);
-                continue;
-            }
-            match self.perform(&mut transaction, job) {
-                Ok(waiting) => {
-                    changed |= !matches!(waiting, Waiting::Update(_, Put::Unchanged));
-                    done.push(waiting);
-                }
-                Err(error) => broken = Some(error),
-            }
-        }
-        let outcome = match (broken, changed) {
-            (Some(error), _) => Err(error),
-            // What is unchanged was durable before.
-            (None, false) => Ok(()),
-            (None, true) => transaction.commit().map_err(|error| tables.failed(&error)),
-        };
-        if outcome.is_ok() && changed {
-            self.bell.ring();
-        }
-        for waiting in done {
-            waiting.answer(outcome.as_ref().copied());
-        }
-    }
-
-    /// Does one job. An error breaks the transaction; whoever caused it has been told already.
-    fn perform(&self, transaction: &mut RwTxn<'_>, job: Job) -> Result<Waiting, StoreError> {
-        match job {
-            Job::Update { shop_id, projection, reply } => {
-                match self.update(transaction, shop_id, &projection) {
-                    Ok(put) => Ok(Waiting::Update(reply, put)),
-                    Err(error) => {
-                        drop(reply.send(Err(error.clone())));
-                        Err(error)
-                    }
-                }
-            }
-            Job::Change { change, reply } => match change(&self.tables, transaction) {
-                Ok(count) => Ok(Waiting::Change(reply, count)),
-                Err(error) => {
-                    drop(reply.send(Err(error.clone())));
-                    Err(error)
-                }
-            },
-        }
-    }
-
-    fn update(
-        &self,
-        transaction: &mut RwTxn<'_>,
-        shop_id: ShopId,
-        projection: &Projection,
-    ) -> Result<Put, StoreError> {
-        let tables = &self.tables;
-        let held = tables.held(&*transaction, shop_id)?;
-        let cells_before: Vec<u64> =
-            held.stored().map(|held| held.part.list.cells().collect()).unwrap_or_default();
-        // A projection is pure; should it panic all the same, it must not take the others' saves with it.
-        let Ok(projected) = catch_unwind(AssertUnwindSafe(|| projection(&held))) else {
-            tracing::error!(%shop_id, "the projection of a shop panicked; its document stays as it was");
-            return Ok(Put::Unchanged);
-        };
-        let Projected::Save(document) = projected else { return Ok(Put::Unchanged) };
-        let shard = shard_of(shop_id, self.shards);
-        let activation = self.activation(transaction)?;
-        let position = tables.head_of(&*transaction, shard, activation)?.next();
-        let id = shop_id.get().to_be_bytes();
-        let with_position = |bytes: &[u8]| [position.to_bytes().as_slice(), bytes].concat();
-        let cells_after: Vec<u64> = document.list.cells().collect();
-        let logged = entry::encode(shop_id, Timestamp::now(), &cells_before, &cells_after);
-        let written = tables
-            .list
-            .put(transaction, &id, &with_position(document.list.bytes()))
-            .and_then(|()| tables.detail.put(transaction, &id, &with_position(document.detail.bytes())))
-            .and_then(|()| tables.log.put(transaction, &log_key(shard, position), &logged))
-            .and_then(|()| tables.meta.put(transaction, &key::head(shard), &position.to_bytes()));
-        written.map_err(|error| tables.failed(&error))?;
-        Ok(Put::Applied(position))
-    }
-
-    fn activation(&self, transaction: &RwTxn<'_>) -> Result<u32, StoreError> {
-        let bytes =
-            self.tables.meta.get(transaction, key::ACTIVATION).map_err(|error| self.tables.failed(&error))?;
-        Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map_or(1, u32::from_be_bytes))
-    }
-}
-
-fn refuse(jobs: Vec<Job>, error: &StoreError) {
-    for job in jobs {
-        match job {
-            Job::Update { reply, .. } => drop(reply.send(Err(error.clone()))),
-            Job::Change { reply, .. } => drop(reply.send(Err(error.clone()))),
         }
     }
 }
@@ -417,20 +217,29 @@ impl DocumentWriter for LmdbWriter {
     }
 
     async fn trim(&self, older_than: Timestamp) -> Result<u64, StoreError> {
-        let shards = self.identity().await?.shards;
-        let change = move |tables: &Tables, transaction: &mut RwTxn<'_>| {
-            let mut trimmed = 0;
-            for shard in 0..shards {
-                trimmed += trim_shard(tables, transaction, shard, older_than)?;
+        let mut trimmed = 0;
+        for shard in 0..self.identity().await?.shards {
+            loop {
+                let change = move |tables: &Tables, transaction: &mut RwTxn<'_>| {
+                    trim_shard(tables, transaction, shard, older_than)
+                };
+                let some = self.change(change).await?;
+                trimmed += some;
+                if some < TRIMMED_MAX as u64 {
+                    break;
+                }
             }
-            Ok(trimmed)
-        };
-        self.change(change).await
+        }
+        Ok(trimmed)
     }
 }
 
-/// In one transaction at most; the next trimming goes on.
-const TRIMMED_MAX: usize = 20_000;
+fn put(tables: &Tables, transaction: &mut RwTxn<'_>, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    tables.meta.put(transaction, key, value).map_err(|error| tables.failed(&error))
+}
+
+/// In one transaction at most: saves that wait behind it wait a millisecond longer.
+const TRIMMED_MAX: usize = 1_000;
 
 fn trim_shard(
     tables: &Tables,
@@ -456,3 +265,6 @@ fn trim_shard(
     }
     Ok(u64::try_from(old.len()).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,8 +57,9 @@ impl<S: DocumentWriter + ChangeLog> DocumentWriter for Followed<S> {
     ) -> Result<Put, StoreError> {
         let put = self.cache.store().update(shop_id, projection).await?;
         let newest = self.cache.store().gather(&[shop_id]).await.remove(0)?;
-        if let Some(stored) = newest.stored() {
-            self.cache.fold(shop_id, stored);
+        match newest.stored() {
+            Some(stored) => self.cache.fold(shop_id, stored),
+            None => self.cache.vanished(shop_id),
         }
         self.cache.caught_up();
         Ok(put)
