@@ -131,7 +131,7 @@ pub struct Delivery {
 pub enum DeliveryArea {
     /// A circle around the kitchen, 100 to 15,000 metres.
     RadiusM(u32),
-    /// A ring of 3 to 200 corners, `[lat, lng]` each; closed by itself.
+    /// A ring of 3 to 200 corners, `[lat, lng]` each, at most 50 km from the kitchen; closed by itself.
     Polygon(Vec<[f64; 2]>),
 }
 
