@@ -91,6 +91,8 @@ fn expect(name: &str, given: &str, expected: &str) -> Result<(), UnusableEvent> 
 }
 
 fn unusable(name: &str, given: &str, expected: &str) -> UnusableEvent {
+    // Enough to know it by; a message may be of any size.
+    let given: String = given.chars().take(100).collect();
     UnusableEvent { reason: format!("attribute `{name}` is `{given}`, expected {expected}") }
 }
 

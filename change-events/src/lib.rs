@@ -5,11 +5,11 @@
 //! without payload can be lost, doubled and reordered without making anything wrong.
 #![forbid(unsafe_code)]
 
-pub mod conformance; // what every transport is held to
-pub mod embedded; //    files: one queue per subscriber and writer
 pub mod envelope; //    an ID and a revision   -> ChangeEvent
-pub mod memory; //      for tests of those who publish or subscribe
 mod transport; //       ChangeEvent            -> Delivery, at least once
+pub mod embedded; //    files: one queue per subscriber and writer
+pub mod memory; //      for tests of those who publish or subscribe
+pub mod conformance; // what every transport is held to
 
 pub use envelope::{ChangeEvent, UnusableEvent};
 pub use transport::{Delivery, EventConsumer, EventError, EventPublisher, Receipt};

@@ -1,6 +1,7 @@
 //! A transport in memory, for tests of those who publish or subscribe. Its clock is tokio's, so it can be paused.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct MemoryTransport {
 #[derive(Debug, Default)]
 struct Queue {
     messages: Mutex<Vec<Message>>,
+    /// Never given twice: a receipt of one message must not fit another.
+    numbers: AtomicU64,
     dead: Mutex<Vec<(String, String)>>,
     arrived: Notify,
 }
@@ -80,7 +83,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Queue {
     fn push(&self, body: String) {
         let mut messages = lock(&self.messages);
-        let number = messages.last().map_or(1, |last| last.number + 1);
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         messages.push(Message { number, body, visible_at: Instant::now(), receive_count: 0 });
         drop(messages);
         self.arrived.notify_waiters();

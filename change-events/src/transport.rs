@@ -24,7 +24,7 @@ pub trait EventConsumer: Send + Sync + 'static {
     /// Dropping the future loses nothing.
     fn receive(&self, messages_max: usize) -> impl Future<Output = Result<Vec<Delivery>, EventError>> + Send;
 
-    /// Deletes what has been dealt with. A receipt whose visibility ran out meanwhile deletes nothing.
+    /// Deletes what has been dealt with. A receipt of a message that was handed out again meanwhile deletes nothing.
     fn acknowledge(&self, receipts: Vec<Receipt>) -> impl Future<Output = Result<(), EventError>> + Send;
 
     /// Makes the message visible again after `delay` (or extends its invisibility, which is the same).

@@ -40,7 +40,8 @@ impl Transport for Memory {
 struct Embedded(TempDir);
 
 fn options(visibility_timeout: Duration) -> EmbeddedOptions {
-    EmbeddedOptions { visibility_timeout, look_around: Duration::from_millis(200) }
+    // Long: whatever should wake somebody up must do so.
+    EmbeddedOptions { visibility_timeout, look_around: Duration::from_secs(60) }
 }
 
 impl Transport for Embedded {
@@ -115,12 +116,14 @@ async fn a_consumer_that_was_killed_finds_its_messages_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_queue_is_noticed_on_both_sides() {
     let directory = TempDir::new().unwrap();
-    let consumer =
-        EmbeddedConsumer::open(directory.path(), Writer::Shop, "one", options(Duration::from_secs(60)));
+    let options = EmbeddedOptions { look_around: Duration::from_millis(50), ..EmbeddedOptions::default() };
+    let consumer = EmbeddedConsumer::open(directory.path(), Writer::Shop, "one", options);
     let publisher = EmbeddedPublisher::open(directory.path(), Writer::Shop);
     publisher.publish(&[event(1)]).await.unwrap();
     assert_eq!(numbers(&consumer).await, [1]);
     std::fs::remove_dir_all(directory.path().join("shop")).unwrap();
+    publisher.publish(&[event(2)]).await.unwrap();
+    assert!(!directory.path().join("shop").exists(), "a publisher makes no queues");
     let (received, ()) = tokio::join!(numbers(&consumer), async {
         // The consumer looks around, makes its queue anew, and from then on events arrive.
         for number in 2.. {
@@ -149,4 +152,108 @@ async fn a_queue_that_somebody_locks_holds_up_nobody_else() {
     assert!(refused.is_transient() && refused.to_string().contains("a-stuck"), "{refused}");
     assert_eq!(numbers(&other).await, [1]);
     drop((locking, stuck));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_file_beside_the_others_or_a_deleted_bell_is_made_anew() {
+    for deleted in ["shop/one.sqlite", "shop/one.bell"] {
+        let directory = TempDir::new().unwrap();
+        let options =
+            EmbeddedOptions { look_around: Duration::from_millis(50), ..EmbeddedOptions::default() };
+        let consumer = EmbeddedConsumer::open(directory.path(), Writer::Shop, "one", options);
+        let publisher = EmbeddedPublisher::open(directory.path(), Writer::Shop);
+        publisher.publish(&[event(1)]).await.unwrap();
+        assert_eq!(numbers(&consumer).await, [1]);
+        std::fs::remove_file(directory.path().join(deleted)).unwrap();
+        let (received, ()) = tokio::join!(numbers(&consumer), async {
+            while !directory.path().join(deleted).exists() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            publisher.publish(&[event(2)]).await.unwrap();
+        });
+        assert_eq!(received, [2], "{deleted}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_a_power_loss_damaged_is_begun_anew() {
+    let directory = TempDir::new().unwrap();
+    let open = || EmbeddedConsumer::open(directory.path(), Writer::Shop, "one", EmbeddedOptions::default());
+    let publisher = EmbeddedPublisher::open(directory.path(), Writer::Shop);
+    let file = directory.path().join("shop/one.sqlite");
+    let damaged = directory.path().join("shop/one.sqlite.damaged");
+    // No database at all; one whose pages are gone; one that is damaged while it is open.
+    drop(open());
+    std::fs::write(&file, vec![7; 20_000]).unwrap();
+    let consumer = open();
+    assert!(damaged.exists());
+    publisher.publish(&[event(1)]).await.unwrap();
+    assert_eq!(numbers(&consumer).await, [1]);
+    let damage = |from: usize| {
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[from..].fill(0xff);
+        std::fs::write(&file, bytes).unwrap();
+    };
+    let checkpoint = || {
+        let connection = rusqlite::Connection::open(&file).unwrap();
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    };
+    checkpoint();
+    drop((consumer, publisher));
+    damage(4_096);
+    let (consumer, publisher) = (open(), EmbeddedPublisher::open(directory.path(), Writer::Shop));
+    let mut received = Err(());
+    for _ in 0..3 {
+        // The first look finds the damage, the next one a new file.
+        drop(publisher.publish(&[event(2)]).await);
+        received = tokio::time::timeout(Duration::from_secs(30), consumer.receive(10))
+            .await
+            .unwrap()
+            .map_err(|error| assert!(error.is_transient(), "{error}"));
+        if received.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1_050)).await;
+    }
+    assert_eq!(received.unwrap()[0].event.as_ref().unwrap().subject, ShopId::new(2).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_no_text_stands_in_nobodys_way() {
+    let directory = TempDir::new().unwrap();
+    let consumer = EmbeddedConsumer::open(directory.path(), Writer::Shop, "one", EmbeddedOptions::default());
+    let connection = rusqlite::Connection::open(directory.path().join("shop/one.sqlite")).unwrap();
+    let insert = "INSERT INTO messages (body, visible_at_ms) VALUES (?1, 0)";
+    connection.execute(insert, [vec![0xff_u8, 0xfe, 0x00]]).unwrap();
+    connection
+        .execute("INSERT INTO messages (body, visible_at_ms) VALUES (CAST(x'ff' AS TEXT), 0)", [])
+        .unwrap();
+    connection.execute(insert, [17]).unwrap();
+    EmbeddedPublisher::open(directory.path(), Writer::Shop).publish(&[event(7)]).await.unwrap();
+    let received = consumer.receive(10).await.unwrap();
+    let usable: Vec<bool> = received.iter().map(|delivery| delivery.event.is_ok()).collect();
+    assert_eq!(usable, [false, false, false, true]);
+    for delivery in received.into_iter().take(3) {
+        consumer.dead_letter(delivery.receipt, "no text").await.unwrap();
+    }
+    assert_eq!(consumer.dead_letters().await.unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_queue_is_tried_again_after_a_rest() {
+    let directory = TempDir::new().unwrap();
+    let open =
+        |name| EmbeddedConsumer::open(directory.path(), Writer::Shop, name, EmbeddedOptions::default());
+    let (stuck, other) = (open("a-stuck"), open("other"));
+    let locking = rusqlite::Connection::open(directory.path().join("shop/a-stuck.sqlite")).unwrap();
+    locking.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let publisher = EmbeddedPublisher::open(directory.path(), Writer::Shop);
+    assert!(publisher.publish(&[event(1)]).await.is_err());
+    locking.execute_batch("ROLLBACK").unwrap();
+    let resting = publisher.publish(&[event(2)]).await.unwrap_err();
+    assert!(resting.to_string().contains("a-stuck"), "not waited for again at once: {resting}");
+    tokio::time::advance(Duration::from_secs(2)).await;
+    publisher.publish(&[event(3)]).await.unwrap();
+    assert_eq!(numbers(&stuck).await, [3]);
+    assert_eq!(numbers(&other).await, [1, 2, 3]);
 }

@@ -9,7 +9,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use shop_id::Writer;
 use tokio::sync::watch;
 
-use super::queue::{Queue, unavailable};
+use super::queue::{Queue, bell_of, unavailable};
 use crate::{Delivery, EventConsumer, EventError, Receipt};
 
 /// How a queue behaves.
@@ -76,38 +76,73 @@ impl EmbeddedConsumer {
 
     fn with_queue<T>(&self, work: impl FnOnce(&mut Queue) -> Result<T, EventError>) -> Result<T, EventError> {
         let mut held = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_there = held.as_ref().is_some_and(Queue::is_there);
-        let queue = match held.take() {
-            Some(queue) => held.insert(queue),
-            None => held.insert(Queue::open(&self.path)?),
+        let mut queue = match held.take() {
+            Some(queue) if queue.is_there() => queue,
+            before => {
+                if before.is_some() {
+                    tracing::warn!(queue = %self.path.display(), "the queue's file was deleted; beginning a new one");
+                }
+                drop(before);
+                self.create()?
+            }
         };
-        let done = queue.reopened().and_then(work);
-        if done.is_err() {
-            *held = None;
-        }
-        drop(held);
-        if !was_there {
-            self.watch_bell();
+        let done = work(&mut queue);
+        match &done {
+            Ok(_) => *held = Some(queue),
+            Err(_) if queue.is_damaged() => {
+                queue.set_aside();
+                // At once: publishers find subscribers by their files.
+                *held = self.create().ok();
+            }
+            Err(_) => {}
         }
         done
     }
 
-    /// Watches the directory of the queue: the bell file comes with the first ring.
+    /// The bell is watched before the first look into the queue, so that no ring is missed.
+    fn create(&self) -> Result<Queue, EventError> {
+        let queue = Queue::create(&self.path)?;
+        self.watch_bell();
+        Ok(queue)
+    }
+
     fn watch_bell(&self) {
-        let (rung, bell) = (self.rung.clone(), self.path.with_extension("bell"));
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| event.paths.contains(&bell)) {
-                rung.send_modify(|count| *count += 1);
-            }
-        });
+        let rung = self.rung.clone();
+        let watcher = notify::recommended_watcher(move |_| rung.send_modify(|count| *count += 1));
         let watched = watcher.and_then(|mut watcher| {
-            let directory = self.path.parent().unwrap_or(Path::new("."));
-            watcher.watch(directory, RecursiveMode::NonRecursive).map(|()| watcher)
+            watcher.watch(&bell_of(&self.path), RecursiveMode::NonRecursive).map(|()| watcher)
         });
         if let Err(error) = &watched {
             tracing::warn!(%error, queue = %self.path.display(), "cannot watch the queue's bell; looking around instead");
         }
         *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watched.ok();
+    }
+}
+
+/// What was taken on behalf of a receiver, until it has it.
+struct Taken {
+    deliveries: Vec<Delivery>,
+    consumer: EmbeddedConsumer,
+}
+
+impl Drop for Taken {
+    /// The receiver gave up meanwhile: others must not wait for what nobody has.
+    fn drop(&mut self) {
+        if self.deliveries.is_empty() {
+            return;
+        }
+        let receipts: Vec<Receipt> = self.deliveries.drain(..).map(|delivery| delivery.receipt).collect();
+        let consumer = self.consumer.clone();
+        let give_back = move || {
+            // What fails here comes back by itself when its visibility runs out.
+            let now_ms = Timestamp::now().as_millisecond();
+            drop(consumer.with_queue(|queue| queue.give_back(&receipts, now_ms)));
+            consumer.rung.send_modify(|count| *count += 1);
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(give_back)),
+            Err(_) => give_back(),
+        }
     }
 }
 
@@ -121,16 +156,17 @@ impl EventConsumer for EmbeddedConsumer {
         loop {
             rung.mark_unchanged();
             let invisible_ms = milliseconds(self.options.visibility_timeout);
-            let (taken, next) = self
+            let consumer = self.clone();
+            let (mut taken, next) = self
                 .blocking(move |queue| {
                     let now = Timestamp::now().as_millisecond();
-                    let taken = queue.take(messages_max, now, now.saturating_add(invisible_ms))?;
-                    let next = if taken.is_empty() { queue.next_visible_ms()? } else { None };
-                    Ok((taken, next))
+                    let deliveries = queue.take(messages_max, now, now.saturating_add(invisible_ms))?;
+                    let next = if deliveries.is_empty() { queue.next_visible_ms()? } else { None };
+                    Ok((Taken { deliveries, consumer }, next))
                 })
                 .await?;
-            if !taken.is_empty() {
-                return Ok(taken);
+            if !taken.deliveries.is_empty() {
+                return Ok(std::mem::take(&mut taken.deliveries));
             }
             let until_next = next.map(|at| at.saturating_sub(Timestamp::now().as_millisecond()).max(0));
             let until_next =
@@ -146,8 +182,11 @@ impl EventConsumer for EmbeddedConsumer {
 
     async fn retry_after(&self, receipt: &Receipt, delay: Duration) -> Result<(), EventError> {
         let (receipt, delay_ms) = (Receipt(receipt.0.clone()), milliseconds(delay));
-        self.blocking(move |queue| queue.show_at(&receipt, Timestamp::now().as_millisecond() + delay_ms))
-            .await
+        let at_ms = Timestamp::now().as_millisecond().saturating_add(delay_ms);
+        self.blocking(move |queue| queue.show_at(&receipt, at_ms)).await?;
+        // Whoever waits already must not oversleep it.
+        self.rung.send_modify(|count| *count += 1);
+        Ok(())
     }
 
     async fn dead_letter(&self, receipt: Receipt, reason: &str) -> Result<(), EventError> {
