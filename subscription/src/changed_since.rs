@@ -29,6 +29,8 @@ use crate::{Follower, Priority, SaveError, Settings};
 
 /// While saves come in without end, the cursor is stored this often.
 const STORE_EVERY: Duration = Duration::from_secs(1);
+/// A replica may be behind our cursor for so long; after that we believe the cursor to be from a lost future.
+const BEHIND_MAX: Duration = Duration::from_secs(60);
 
 /// What following takes.
 #[derive(Debug)]
@@ -54,10 +56,13 @@ struct Progress {
     catching_up: bool,
     next_question: Instant,
     failures: u32,
+    behind_since: Option<Instant>,
     /// [`Revision::ZERO`]: none.
     stored: Revision,
     next_store: Instant,
     store_failures: u32,
+    /// The position at which the last full resync began.
+    followed_from: Revision,
     /// One, or none.
     resync: JoinSet<Resynced>,
     /// Those who asked for it.
@@ -73,9 +78,11 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
             catching_up: false,
             next_question: now,
             failures: 0,
+            behind_since: None,
             stored: self.stored_cursor().await,
             next_store: now,
             store_failures: 0,
+            followed_from: Revision::ZERO,
             resync: JoinSet::new(),
             waiting: Vec::new(),
         };
@@ -138,6 +145,7 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
             within(self.settings.refetch_timeout, &*self.reads, Asked::Changes { after }, changes).await;
         let verdict = match &answer {
             Ok(_) | Err(RefetchError::CursorExpired { .. }) => Verdict::Well,
+            Err(error) if blame(error) == Blame::Question => Verdict::Undecided,
             Err(_) => Verdict::Ill,
         };
         self.gate.judge(Side::Writer, verdict);
@@ -150,7 +158,7 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
         let (began, after) = (Instant::now(), self.heard.lock().asked_up_to());
         match self.question(after, LIMIT_MAX).await {
             Ok(answer) => {
-                progress.failures = 0;
+                (progress.failures, progress.behind_since) = (0, None);
                 let more = answer.has_more && answer.next_cursor > after;
                 // Catching up with an outage must not stand before what changes now.
                 let priority = if more || progress.catching_up { Priority::Bulk } else { Priority::Live };
@@ -166,11 +174,7 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
                 }
             }
             Err(error @ RefetchError::CursorExpired { .. }) => {
-                tracing::warn!(writer = %self.writer(), %error, "beginning a full resync");
-                progress.following = false;
-                if progress.resync.is_empty() {
-                    self.begin_resync(progress).await;
-                }
+                self.cursor_expired(progress, after, &error).await;
             }
             Err(error) => {
                 progress.failures += 1;
@@ -180,6 +184,33 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
             }
         }
         Ok(())
+    }
+
+    /// A writer that was restored has a newer epoch. One whose epoch is no newer than the cursor's is a replica that is
+    /// behind it, which passes and is no reason to page through everything.
+    async fn cursor_expired(&self, progress: &mut Progress, after: Revision, error: &RefetchError) {
+        let (writer, now) = (self.writer(), Instant::now());
+        let newest = self.question(Revision::ZERO, 1).await;
+        let asked_again = match &newest {
+            Ok(newest) if newest.as_of_sequence.epoch <= after.epoch => {
+                now.duration_since(*progress.behind_since.get_or_insert(now)) < BEHIND_MAX
+            }
+            Ok(_) => false,
+            Err(error) => blame(error) == Blame::Writer,
+        };
+        if asked_again {
+            progress.failures += 1;
+            let pause = self.pauses.after(progress.failures).min(self.settings.changed_since_interval);
+            progress.next_question = now + pause;
+            tracing::debug!(%writer, %error, "a replica is behind the cursor; asking again");
+            return;
+        }
+        tracing::warn!(%writer, %error, "beginning a full resync");
+        // Whatever the resync ends at is stored, be it before the cursor that expired.
+        (progress.following, progress.behind_since, progress.stored) = (false, None, Revision::ZERO);
+        if progress.resync.is_empty() {
+            self.begin_resync(progress).await;
+        }
     }
 
     async fn say_heard_from(&self) {
@@ -237,6 +268,7 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
     }
 
     fn spawn_resync(&self, progress: &mut Progress) {
+        progress.followed_from = self.heard.lock().asked_up_to();
         let resync = Resync {
             reads: Arc::clone(&self.reads),
             follower: Arc::clone(&self.follower),
@@ -252,10 +284,12 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
     async fn resynced(&self, progress: &mut Progress, resynced: Result<Resynced, JoinError>) {
         match resynced {
             Ok(Resynced::UpTo(up_to)) => {
-                let mut ledger = self.heard.lock();
-                if !progress.following || up_to < ledger.asked_up_to() {
-                    ledger.rewind(up_to);
+                // Where pages are older than the place from which changes were followed meanwhile, there is a gap.
+                if !progress.following || up_to < progress.followed_from {
+                    self.heard.lock().rewind(up_to);
                     progress.next_question = Instant::now();
+                } else {
+                    self.heard.lock().advance(up_to);
                 }
                 progress.following = true;
                 self.metrics.full_resyncs.inc();

@@ -4,13 +4,16 @@
 //! waits for its answer and, where that does not do, for exactly one more, however many have joined it by then.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use shop_id::ShopId;
 use tokio::time::Instant;
 
 use crate::Priority;
+
+/// Shops known to be bad, at most. More of them is no news.
+const BLAMED_MAX: usize = 100_000;
 
 /// The shops that somebody waits for. `W` is whoever waits; what satisfies them is not decided here.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct Coalescer<W> {
     live: VecDeque<ShopId>,
     bulk: VecDeque<ShopId>,
     resting: BTreeSet<(Instant, ShopId)>,
+    /// Shops that failed alone and were not saved since, whether somebody waits for them or not.
+    blamed: HashSet<ShopId>,
     /// Shops that may stand together in one refetch.
     together_max: usize,
 }
@@ -35,7 +40,6 @@ struct Shop<W> {
     lags: u32,
     /// Halved whenever a refetch in which this shop stood was unusable, so that the one bad shop ends up alone.
     together_max: usize,
-    failed_alone: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +96,7 @@ impl<W> Coalescer<W> {
             live: VecDeque::new(),
             bulk: VecDeque::new(),
             resting: BTreeSet::new(),
+            blamed: HashSet::new(),
             together_max,
         }
     }
@@ -109,8 +114,7 @@ impl<W> Coalescer<W> {
                     during: Vec::new(),
                     failures: 0,
                     lags: 0,
-                    together_max: self.together_max,
-                    failed_alone: false,
+                    together_max: if self.blamed.contains(&shop_id) { 1 } else { self.together_max },
                 })
             }
             Entry::Occupied(occupied) => {
@@ -188,7 +192,7 @@ impl<W> Coalescer<W> {
         shop.before.extend(during);
         shop.failures = 0;
         shop.together_max = self.together_max;
-        shop.failed_alone = false;
+        self.blamed.remove(&shop_id);
         match left {
             Left::Nobody => drop(self.shops.remove(&shop_id)),
             Left::Newcomers => {
@@ -238,10 +242,10 @@ impl<W> Coalescer<W> {
 
     /// This shop alone is to blame. `true` when that was not known before.
     pub(crate) fn blame(&mut self, shop_id: ShopId) -> bool {
-        self.shops.get_mut(&shop_id).is_some_and(|shop| {
+        if let Some(shop) = self.shops.get_mut(&shop_id) {
             shop.together_max = 1;
-            !std::mem::replace(&mut shop.failed_alone, true)
-        })
+        }
+        self.blamed.len() < BLAMED_MAX && self.blamed.insert(shop_id)
     }
 
     /// Whose rest is over is ready.
@@ -291,6 +295,11 @@ impl<W> Coalescer<W> {
         released
     }
 
+    /// Whether this shop cannot be refetched at the moment.
+    pub(crate) fn rests(&self, shop_id: ShopId) -> bool {
+        self.shops.get(&shop_id).is_some_and(|shop| matches!(shop.phase, Phase::Resting { .. }))
+    }
+
     /// Everybody who waits.
     pub(crate) fn waiting_mut(&mut self) -> impl Iterator<Item = &mut W> {
         self.shops.values_mut().flat_map(|shop| shop.before.iter_mut().chain(&mut shop.during))
@@ -322,3 +331,6 @@ const fn queue<'queues>(
         Priority::Bulk => bulk,
     }
 }
+
+#[cfg(test)]
+mod tests;

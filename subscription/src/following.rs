@@ -132,6 +132,10 @@ impl<R: WriterReads, F: Follower> Following<R, F> {
                 },
                 None => held,
             };
+            if self.hands_are_full() && self.coalescer.rests(shop_id) {
+                self.give_back(held);
+                continue;
+            }
             let joined = self.coalescer.join(shop_id, Priority::Live);
             joined.waiting.push(Waiter::Event(held));
             if joined.coalesced {
@@ -321,17 +325,24 @@ impl<R: WriterReads, F: Follower> Following<R, F> {
 
     /// Deliveries of shops that cannot be refetched must not fill the hands until nothing else is received.
     fn give_back_if_full(&mut self, shop_id: ShopId) {
-        let free = self.hands.available_permits() + self.settings.receive_messages_max;
-        if free > self.settings.deliveries_held_max / 2 {
+        if !self.hands_are_full() {
             return;
         }
-        let delay = self.retries.longest();
         for waiter in self.coalescer.release(shop_id, |waiter| matches!(waiter, Waiter::Event(_))) {
             if let Waiter::Event(held) = waiter {
-                self.metrics.given_back.inc();
-                self.settling.run(Errand::GiveBack(held, delay));
+                self.give_back(held);
             }
         }
+    }
+
+    fn hands_are_full(&self) -> bool {
+        let free = self.hands.available_permits() + self.settings.receive_messages_max;
+        free <= self.settings.deliveries_held_max / 2
+    }
+
+    fn give_back(&self, held: Held) {
+        self.metrics.given_back.inc();
+        self.settling.run(Errand::GiveBack(held, self.retries.longest()));
     }
 
     /// When something is due that nobody will announce.

@@ -1,6 +1,7 @@
 //! The two breakers of a subscription, shared by all who ask: one of the writer, one of the store behind the follower.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -8,6 +9,9 @@ use tokio::time::Instant;
 use crate::Settings;
 use crate::breaker::{Breaker, State, Verdict};
 use crate::metrics::WriterMetrics;
+
+/// So long after the end of an open period only refetches are let through.
+const REFETCHES_FIRST: Duration = Duration::from_millis(100);
 
 /// See the module.
 #[derive(Debug)]
@@ -84,17 +88,23 @@ impl Gate {
     }
 
     /// Waits until the writer may be asked something that needs no save. Whoever passed gives a verdict.
+    ///
+    /// The probe after an outage is left to a refetch that waits, if there is one: otherwise a writer whose sections
+    /// are well, but whose changes are not, would never be asked for a section again.
     pub(crate) async fn writer_may_be_asked(&self) {
         let mut standing = self.standing.subscribe();
         loop {
             let waits_until = {
                 let mut breakers = self.lock();
-                if breakers.writer.lets_through(Instant::now()) {
+                let now = Instant::now();
+                let too_soon =
+                    open_until(breakers.writer.state()).is_some_and(|until| now < until + REFETCHES_FIRST);
+                if !too_soon && breakers.writer.lets_through(now) {
                     self.publish(&breakers);
                     return;
                 }
                 standing.mark_unchanged();
-                open_until(breakers.writer.state())
+                open_until(breakers.writer.state()).map(|until| until + REFETCHES_FIRST)
             };
             changed_or(&mut standing, waits_until).await;
         }

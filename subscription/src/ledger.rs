@@ -70,6 +70,11 @@ impl Ledger {
         self.asked_up_to = to;
     }
 
+    /// Everything up to there was saved in another way, so asking may go on from there.
+    pub(crate) fn advance(&mut self, to: Revision) {
+        self.asked_up_to = self.asked_up_to.max(to);
+    }
+
     /// The cursor that may be stored: everything committed up to there and heard of is saved.
     pub(crate) fn covered_up_to(&self) -> Revision {
         let before = |(first, _): &(Revision, ShopId)| Revision {
@@ -110,5 +115,86 @@ impl Heard {
     pub(crate) fn settled(&self, shop_id: ShopId, as_of: Revision) {
         self.lock().settled(shop_id, as_of);
         self.moved.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const fn at(counter: u64) -> Revision {
+        Revision::new(1, counter)
+    }
+
+    fn shop(number: u64) -> ShopId {
+        ShopId::new(number).unwrap()
+    }
+
+    fn change(number: u64, counter: u64) -> Change {
+        Change { shop_id: shop(number), revision: at(counter), time: Timestamp::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn a_shop_that_is_not_saved_holds_the_cursor_before_its_first_change() {
+        let mut ledger = Ledger::new(at(10));
+        let wanted = ledger.note(&[change(7, 11), change(8, 12), change(7, 13)], at(13));
+        assert_eq!(wanted, [(shop(7), at(13)), (shop(8), at(12))]);
+        assert_eq!(ledger.covered_up_to(), at(10));
+        ledger.settled(shop(7), at(12));
+        assert_eq!(ledger.covered_up_to(), at(10), "its newest change is not saved");
+        ledger.settled(shop(7), at(13));
+        assert_eq!(ledger.covered_up_to(), at(11), "up to the change before shop 8's");
+        ledger.note(&[change(7, 14)], at(14));
+        assert_eq!(
+            (ledger.asked_up_to(), ledger.covered_up_to()),
+            (at(14), at(11)),
+            "asking goes on meanwhile"
+        );
+        ledger.settled(shop(8), at(14));
+        ledger.settled(shop(7), at(14));
+        assert_eq!((ledger.covered_up_to(), ledger.pending()), (at(14), 0));
+    }
+
+    #[test]
+    fn a_rewound_ledger_covers_nothing_after_the_place_it_was_rewound_to() {
+        let mut ledger = Ledger::new(at(10));
+        ledger.note(&[change(7, 20)], at(30));
+        ledger.rewind(at(15));
+        assert_eq!((ledger.asked_up_to(), ledger.covered_up_to()), (at(15), at(15)));
+        ledger.note(&[change(7, 18)], at(18));
+        assert_eq!(ledger.covered_up_to(), at(17), "an earlier change than the one that was known");
+        ledger.settled(shop(7), at(18));
+        assert_eq!(ledger.pending(), 1, "the later one is still not saved");
+    }
+
+    proptest! {
+        /// The law that makes a crash harmless: after the stored cursor comes every change that is not saved.
+        #[test]
+        fn the_cursor_is_never_past_a_change_that_is_not_saved(
+            steps in prop::collection::vec((1..6_u64, 0..4_u8, 0..4_u64), 1..80),
+        ) {
+            let (mut ledger, mut counter) = (Ledger::new(Revision::ZERO), 0);
+            let mut unsaved: Vec<Change> = Vec::new();
+            for (number, what, behind) in steps {
+                if what < 3 {
+                    counter += 1;
+                    let changed = change(number, counter);
+                    unsaved.push(changed);
+                    ledger.note(&[changed], changed.revision);
+                } else {
+                    let as_of = at(counter.saturating_sub(behind));
+                    unsaved.retain(|change| change.shop_id != shop(number) || change.revision > as_of);
+                    ledger.settled(shop(number), as_of);
+                }
+                for change in &unsaved {
+                    prop_assert!(change.revision > ledger.covered_up_to(), "{change:?}");
+                }
+            }
+            (1..6).for_each(|number| ledger.settled(shop(number), at(counter)));
+            prop_assert_eq!((ledger.covered_up_to(), ledger.pending()), (ledger.asked_up_to(), 0));
+        }
     }
 }

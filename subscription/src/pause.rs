@@ -39,3 +39,35 @@ impl Pauses {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIN: Duration = Duration::from_millis(50);
+    const MAX: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let pauses = Pauses { min: MIN, max: MAX, jitter: Jitter::None };
+        for (failures, expected_ms) in
+            [(0, 50), (1, 50), (2, 100), (3, 200), (7, 3_200), (8, 5_000), (u32::MAX, 5_000)]
+        {
+            assert_eq!(
+                pauses.after(failures),
+                Duration::from_millis(expected_ms),
+                "after {failures} failures"
+            );
+        }
+        assert_eq!(pauses.longest(), MAX);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn spread_pauses_stay_between_half_and_all(failures: u32) {
+            let all = Pauses { min: MIN, max: MAX, jitter: Jitter::None }.after(failures);
+            let spread = Pauses { min: MIN, max: MAX, jitter: Jitter::Random }.after(failures);
+            proptest::prop_assert!(all / 2 <= spread && spread <= all, "{spread:?} of {all:?}");
+        }
+    }
+}

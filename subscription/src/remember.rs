@@ -40,3 +40,31 @@ impl Remembered {
         self.old.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shop_id::Revision;
+
+    use super::*;
+
+    fn shop(number: u64) -> ShopId {
+        ShopId::new(number).unwrap()
+    }
+
+    #[test]
+    fn the_newest_save_of_the_shops_that_changed_lately_is_remembered() {
+        let mut remembered = Remembered::new(4);
+        for (number, counter) in [(1, 10), (1, 12), (1, 11), (2, 13), (3, 14)] {
+            remembered.note(shop(number), Saved::for_tests(Revision::new(1, counter)));
+        }
+        let as_of = |remembered: &Remembered, number| remembered.of(shop(number)).map(Saved::as_of);
+        assert_eq!(as_of(&remembered, 1), Some(Revision::new(1, 12)), "not lowered by the late one");
+        for number in 4..=8 {
+            remembered.note(shop(number), Saved::for_tests(Revision::new(1, 20)));
+        }
+        assert_eq!(as_of(&remembered, 1), None, "four shops, not eight");
+        assert_eq!(as_of(&remembered, 8), Some(Revision::new(1, 20)));
+        remembered.forget();
+        assert_eq!(as_of(&remembered, 8), None);
+    }
+}

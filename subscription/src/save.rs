@@ -18,6 +18,11 @@ impl Saved {
         self.as_of
     }
 
+    #[cfg(test)]
+    pub(crate) const fn for_tests(as_of: Revision) -> Self {
+        Self { as_of }
+    }
+
     /// Whether the saved answer contains that commit. Epochs come first, so what was committed before a restore is
     /// covered by every answer after it: it is gone, and the answer says so.
     pub(crate) fn covers(self, sequence: Revision) -> bool {
