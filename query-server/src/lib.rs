@@ -1,1 +1,90 @@
-//! placeholder
+//! The read path: HTTP requests answered from shop documents, never from writers.
+//!
+//! In: requests of apps and CDNs; the document store and its change log. Out: lists, details and batches as JSON,
+//! with validators, lifetimes and tags, or a refusal that helps. It deliberately does not know writers, their APIs
+//! or events: with all of them dead it answers as before.
+#![forbid(unsafe_code)]
+
+pub mod config; //     file, flags                 -> Config
+pub mod follow; //     the change log              -> resident documents, lists, degraded sections
+pub mod accept; //     listeners                   -> connections, bounded
+pub mod connection; // a connection                -> requests, bounded in time and bytes
+pub mod door; //       a request                   -> refused, or handed to the front
+pub mod front; //      the whole way of a request on one page
+pub mod route; //      path and query              -> Request
+pub mod gather; //     shop IDs                    -> slots: cards or why not
+pub mod flights; //    many readers of one shop    -> one get
+pub mod overlay; //    cell, clock                 -> distance, state, running ad
+pub mod page; //       slots                       -> tag, then bytes
+mod detail; //         the way of a detail request
+pub mod own_write; //  a revision token            -> a short wait
+pub mod home; //       a file                      -> the page for people
+pub mod standing; //   writers' signs of life      -> degraded sections
+pub mod pages; //      complete answers            -> sent again while comparing finds no change
+pub mod validator; //  what decides the bytes      -> ETag; If-None-Match
+pub mod lifetime; //   the next change of a shop   -> Cache-Control
+pub mod problem; //    refusals                    -> problem+json
+pub mod respond; //    bytes                       -> responses with all headers
+pub mod metrics; //    what is counted
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, PoisonError};
+
+use document_store::StoreError;
+use service_runtime::program::{BindError, Context};
+use shop_search::{AreaLists, AreaListsLimits};
+
+pub use config::Config;
+
+use crate::door::Door;
+use crate::front::{Front, Reading};
+use crate::home::{HomePage, HomePageError};
+use crate::metrics::{Counters, Shown};
+
+/// Why a query server ended before it was asked to. Permanent until somebody changes something.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A port is taken.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The directory is no store of ours.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The page for people cannot be served.
+    #[error(transparent)]
+    HomePage(#[from] HomePageError),
+}
+
+/// Runs until the end has begun: listens at once, refuses until the store is there, then answers.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
+    service_runtime::logs::start(config.log_format);
+    follow::expect_store(&context.readiness);
+    let home = config.home_page.as_deref().map(HomePage::read).transpose()?;
+    context.serve_ops(config.ops).await?;
+    let counters = Arc::<Counters>::default();
+    let shown = Box::new(Shown { counters: Arc::clone(&counters) });
+    context.metrics.lock().unwrap_or_else(PoisonError::into_inner).register_collector(shown);
+
+    let front = Arc::new(Front::new(&config, context.clock.clone(), Arc::clone(&counters), home));
+    let public = accept::listen(&config, &Door::new(Arc::clone(&front), &config), &context.drain).await?;
+    tracing::info!(%public, ops = %config.ops, "listening");
+
+    let store = tokio::select! {
+        opened = follow::open_store(&config.store, &context.readiness) => opened?,
+        () = context.drain.begun() => return Ok(()),
+    };
+    let lists = Arc::new(AreaLists::new(AreaListsLimits::default()));
+    let reading = Arc::new(Reading::new(Arc::new(store), lists, &config, context.clock.clone(), counters));
+    // Before the first request, so that its answer says what it must.
+    reading.lookout.look(&**reading.near.store(), &mut Vec::new()).await;
+    follow::show(&reading, &context);
+    follow::start(&reading, &context);
+    front.open(reading);
+    context.drain.begun().await;
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! One request of one connection: too large, wrong method or coding -> refused; else handed to the front.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use document_store::DocumentReader;
+use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use http::{Method, StatusCode, Version};
+use hyper::body::Incoming;
+use shop_search::ShopSearch;
+
+use crate::config::{Config, size};
+use crate::connection::Pulse;
+use crate::front::{Answering, Front};
+use crate::metrics::{Counters, Endpoint};
+use crate::problem::{Problem, Refusal};
+use crate::respond::{self, Response};
+use crate::route::{self, NotRouted};
+use crate::validator::Conditions;
+
+/// A read has no body; a declared one up to this size is overlooked.
+const BODY_BYTES_MAX: u64 = 16 << 10;
+
+/// What every connection of a process leads to. Cloning shares it.
+#[derive(Debug)]
+pub struct Door<S, Q> {
+    front: Arc<Front<S, Q>>,
+    uri_bytes_max: usize,
+    headers_bytes_max: usize,
+}
+
+impl<S, Q> Clone for Door<S, Q> {
+    fn clone(&self) -> Self {
+        let (uri_bytes_max, headers_bytes_max) = (self.uri_bytes_max, self.headers_bytes_max);
+        Self { front: Arc::clone(&self.front), uri_bytes_max, headers_bytes_max }
+    }
+}
+
+impl<S: DocumentReader, Q: ShopSearch> Door<S, Q> {
+    /// To this front, with these limits.
+    #[must_use]
+    pub fn new(front: Arc<Front<S, Q>>, config: &Config) -> Self {
+        Self {
+            front,
+            uri_bytes_max: size(config.uri_bytes_max),
+            headers_bytes_max: size(config.headers_bytes_max),
+        }
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.front.counters
+    }
+
+    /// Answers one request, whatever it is.
+    pub fn answer<B>(&self, request: &http::Request<B>) -> (Endpoint, Answering) {
+        if let Err(refusal) = self.admit(request) {
+            let mut response = respond::problem(&refusal);
+            let is_body_left = refusal.status == StatusCode::PAYLOAD_TOO_LARGE;
+            // HTTP/2 ends streams, not connections.
+            if is_body_left && request.version() < Version::HTTP_2 {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            return (Endpoint::Other, Answering::Now(response));
+        }
+        self.front.answer(request.uri(), Conditions::of(request.headers()))
+    }
+
+    fn admit<B>(&self, request: &http::Request<B>) -> Result<(), Refusal> {
+        let (uri, headers) = (request.uri(), request.headers());
+        let uri_bytes = uri.path_and_query().map_or(0, |url| url.as_str().len());
+        if uri_bytes > self.uri_bytes_max {
+            let detail =
+                format!("path and query have {uri_bytes} bytes, at most {} are read", self.uri_bytes_max);
+            return Err(Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail));
+        }
+        let headers_bytes: usize =
+            headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if headers_bytes > self.headers_bytes_max {
+            let detail =
+                format!("headers have {headers_bytes} bytes, at most {} are read", self.headers_bytes_max);
+            return Err(Problem::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers_too_large",
+                detail,
+            ));
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(wrong_method(request));
+        }
+        if body_bytes(headers) > BODY_BYTES_MAX {
+            let detail = format!("reads have no body; more than {BODY_BYTES_MAX} bytes of one are not taken");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
+        }
+        if headers.get_all(ACCEPT_ENCODING).iter().any(forbids_identity) {
+            let mut problem = Problem::new(
+                StatusCode::NOT_ACCEPTABLE,
+                "coding_not_acceptable",
+                "answers come as they are, which `accept-encoding` forbids",
+            );
+            problem.allowed = vec!["identity".to_owned()];
+            return Err(problem);
+        }
+        Ok(())
+    }
+}
+
+/// `405` where something can be read, `404` where nothing is.
+fn wrong_method<B>(request: &http::Request<B>) -> Refusal {
+    match route::route(request.uri().path(), request.uri().query()) {
+        Err(NotRouted::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => refusal,
+        _ => {
+            let detail = format!("`{}` changes nothing here; things are read with GET", request.method());
+            let mut problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+            problem.allowed = vec!["GET".to_owned(), "HEAD".to_owned()];
+            problem
+        }
+    }
+}
+
+fn body_bytes(headers: &HeaderMap) -> u64 {
+    let given = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    given.map_or(0, |length| length.parse().unwrap_or(u64::MAX))
+}
+
+/// `identity;q=0`, or `*;q=0` without a word about identity.
+fn forbids_identity(accepted: &HeaderValue) -> bool {
+    let Ok(accepted) = accepted.to_str() else { return false };
+    if !accepted.contains('0') {
+        return false;
+    }
+    let (mut of_identity, mut of_any) = (None, None);
+    for coding in accepted.split(',') {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
+        let is_forbidden = weight.is_some_and(|weight| weight <= 0.0);
+        match name.trim() {
+            name if name.eq_ignore_ascii_case("identity") => of_identity = Some(is_forbidden),
+            "*" => of_any = Some(is_forbidden),
+            _ => {}
+        }
+    }
+    of_identity.or(of_any).unwrap_or(false)
+}
+
+/// A door of one connection.
+#[derive(Debug)]
+pub struct Doorway<S, Q> {
+    door: Door<S, Q>,
+    pulse: Arc<Pulse>,
+}
+
+impl<S: DocumentReader, Q: ShopSearch> Doorway<S, Q> {
+    /// For a connection with this pulse.
+    #[must_use]
+    pub const fn new(door: Door<S, Q>, pulse: Arc<Pulse>) -> Self {
+        Self { door, pulse }
+    }
+}
+
+impl<S: DocumentReader, Q: ShopSearch> hyper::service::Service<http::Request<Incoming>> for Doorway<S, Q> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answered;
+
+    fn call(&self, request: http::Request<Incoming>) -> Answered {
+        let began = Instant::now();
+        let (endpoint, answering) = self.door.answer(&request);
+        let seen = Seen { counters: Arc::clone(self.door.counters()), endpoint, began };
+        self.pulse.asked();
+        match answering {
+            Answering::Now(response) => {
+                seen.answered(&response, &request);
+                Answered::Now(Some(response))
+            }
+            Answering::Later(answering) => {
+                self.pulse.begins();
+                Answered::Later {
+                    answering,
+                    seen,
+                    request: Box::new(request),
+                    pulse: Arc::clone(&self.pulse),
+                }
+            }
+        }
+    }
+}
+
+/// What is noted of a request.
+#[derive(Debug)]
+pub struct Seen {
+    counters: Arc<Counters>,
+    endpoint: Endpoint,
+    began: Instant,
+}
+
+impl Seen {
+    fn answered(&self, response: &Response, request: &http::Request<Incoming>) {
+        let took = self.began.elapsed();
+        self.counters.answered(self.endpoint, response.status(), took);
+        let took_micros = took.as_micros();
+        tracing::debug!(
+            method = %request.method(), uri = %request.uri(), status = response.status().as_u16(), took_micros, "answered"
+        );
+    }
+}
+
+/// The future of one answer.
+pub enum Answered {
+    /// It is there.
+    Now(Option<Response>),
+    /// It has to be waited for.
+    Later {
+        /// What is waited for.
+        answering: Pin<Box<dyn Future<Output = Response> + Send>>,
+        /// To be noted then.
+        seen: Seen,
+        /// Its body is not read, but hyper must not think it was dropped.
+        request: Box<http::Request<Incoming>>,
+        /// Of its connection.
+        pulse: Arc<Pulse>,
+    },
+}
+
+impl Future for Answered {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            // A future is not polled again once it was ready.
+            Self::Now(response) => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+            }
+            Self::Later { answering, seen, request, .. } => {
+                let response = ready!(answering.as_mut().poll(context));
+                seen.answered(&response, request);
+                Poll::Ready(Ok(response))
+            }
+        }
+    }
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        if let Self::Later { pulse, .. } = self {
+            pulse.ends();
+        }
+    }
+}
+
+impl std::fmt::Debug for Answered {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Answered")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_is_refused_only_where_it_is_forbidden() {
+        for (accepted, forbidden) in [
+            ("gzip, br, zstd", false),
+            ("gzip;q=1.0, identity;q=0.5, *;q=0", false),
+            ("identity;q=0", true),
+            ("identity;q=0.000", true),
+            ("gzip, *;q=0", true),
+            ("IDENTITY; q=0", true),
+            ("*;q=0, identity", false),
+            ("gzip;q=0", false),
+            ("", false),
+            ("identity;q=none0", false),
+        ] {
+            assert_eq!(forbids_identity(&HeaderValue::from_static(accepted)), forbidden, "{accepted}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Complete answers kept for being sent again, bounded in bytes, read without a lock.
+//!
+//! A kept page is never trusted: it stands beside what it was made from, and is sent only after comparing.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use document_store::Position;
+use http::HeaderValue;
+use jiff::Timestamp;
+use papaya::{HashMap, HashMapRef, LocalGuard};
+use shop_id::ShopId;
+use shop_search::{ListAnswer, ListQuestion};
+
+use crate::gather::Slot;
+use crate::standing::Standing;
+
+/// What a kept page costs beside its bytes and slots: entry, handles, headers.
+const PAGE_BYTES: usize = 512;
+
+/// An answer's bytes with what identifies them.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The body.
+    pub body: Bytes,
+    /// The `ETag`.
+    pub tag: HeaderValue,
+    /// The `Surrogate-Key`.
+    pub surrogate_key: HeaderValue,
+    /// When it was made: the clock may be set back behind it.
+    pub from: Timestamp,
+    /// The first moment at which the clock alone changes it; `None`: never.
+    pub until: Option<Timestamp>,
+}
+
+/// A page and what it was made from.
+#[derive(Debug)]
+pub struct Kept {
+    /// Sent again as it is.
+    pub page: Page,
+    /// See [`Standing::fingerprint`].
+    pub standing: u64,
+    /// What must not have changed.
+    pub made_from: MadeFrom,
+}
+
+/// The sources of a page.
+#[derive(Debug)]
+pub enum MadeFrom {
+    /// A list.
+    List(ListedPage),
+    /// The detail of one shop.
+    Detail {
+        /// Which.
+        shop_id: ShopId,
+        /// Its document.
+        position: Position,
+    },
+}
+
+/// The sources of a list.
+#[derive(Debug)]
+pub struct ListedPage {
+    /// What was asked.
+    pub question: ListQuestion,
+    /// What the search answered.
+    pub next_cursor: Option<Arc<str>>,
+    /// See [`ListAnswer::stale_since`].
+    pub stale_since: Option<Timestamp>,
+    /// In the order of the page.
+    pub slots: Vec<(ShopId, Position)>,
+}
+
+impl Kept {
+    /// Whether clock and degraded sections leave the page as it is.
+    #[must_use]
+    pub fn holds_at(&self, now: Timestamp, standing: &Standing) -> bool {
+        self.page.from <= now
+            && self.page.until.is_none_or(|until| now < until)
+            && self.standing == standing.fingerprint
+    }
+}
+
+impl ListedPage {
+    /// Whether the search still answers this page.
+    #[must_use]
+    pub fn is_listed_by(&self, answer: &ListAnswer) -> bool {
+        self.slots.len() == answer.shop_ids.len()
+            && self.slots.iter().zip(&answer.shop_ids).all(|((kept, _), listed)| kept == listed)
+            && self.next_cursor == answer.next_cursor
+            && self.stale_since == answer.stale_since
+    }
+
+    /// Whether these are the documents it was made from.
+    #[must_use]
+    pub fn is_made_of(&self, slots: &[Slot<'_>]) -> bool {
+        self.slots.len() == slots.len()
+            && self.slots.iter().zip(slots).all(|((_, kept), slot)| slot.position() == Some(*kept))
+    }
+}
+
+/// All kept pages, by canonical URL.
+#[derive(Debug)]
+pub struct Pages {
+    map: HashMap<Box<str>, Entry>,
+    bytes: AtomicU64,
+    bytes_max: u64,
+    /// The order of the clock's hand. Locked when a page enters, never when one is sent.
+    clock: Mutex<VecDeque<Box<str>>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    kept: Kept,
+    bytes: u64,
+    used: AtomicBool,
+}
+
+/// Guarded look at the kept pages. Not to be held over an await.
+pub struct PinnedPages<'pages>(
+    HashMapRef<'pages, Box<str>, Entry, std::hash::RandomState, LocalGuard<'pages>>,
+);
+
+impl PinnedPages<'_> {
+    /// The page of a canonical URL.
+    #[must_use]
+    pub fn get(&self, url: &str) -> Option<&Kept> {
+        let entry = self.0.get(url)?;
+        // Writing only once between two rounds of the clock keeps the cache line shared.
+        if !entry.used.load(Ordering::Relaxed) {
+            entry.used.store(true, Ordering::Relaxed);
+        }
+        Some(&entry.kept)
+    }
+}
+
+impl std::fmt::Debug for PinnedPages<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("PinnedPages")
+    }
+}
+
+impl Pages {
+    /// Empty; with 0 bytes nothing is ever kept.
+    #[must_use]
+    pub fn new(bytes_max: u64) -> Self {
+        Self { map: HashMap::new(), bytes: AtomicU64::new(0), bytes_max, clock: Mutex::new(VecDeque::new()) }
+    }
+
+    /// The kept pages, without a lock.
+    #[must_use]
+    pub fn pin(&self) -> PinnedPages<'_> {
+        PinnedPages(self.map.pin())
+    }
+
+    /// Bytes of all kept pages.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether it is worth preparing a page for keeping.
+    #[must_use]
+    pub const fn keeps_any(&self) -> bool {
+        self.bytes_max > 0
+    }
+
+    /// Keeps a page instead of the one before it.
+    pub fn keep(&self, url: &str, kept: Kept) {
+        let slots = match &kept.made_from {
+            MadeFrom::List(listed) => listed.slots.len() * size_of::<(ShopId, Position)>(),
+            MadeFrom::Detail { .. } => 0,
+        };
+        // The URL stands in the map and in the clock's order.
+        let bytes =
+            u64::try_from(kept.page.body.len() + slots + url.len() * 2 + PAGE_BYTES).unwrap_or(u64::MAX);
+        if bytes > self.bytes_max {
+            return;
+        }
+        let map = self.map.pin();
+        let replaced = map.insert(Box::from(url), Entry { kept, bytes, used: AtomicBool::new(false) });
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        match replaced {
+            Some(old) => {
+                self.bytes.fetch_sub(old.bytes, Ordering::Relaxed);
+            }
+            None => self.clock.lock().unwrap_or_else(PoisonError::into_inner).push_back(Box::from(url)),
+        }
+        if self.bytes() > self.bytes_max {
+            self.evict();
+        }
+    }
+
+    /// Moves the hand until a tenth is free, so that not every page that enters has to.
+    fn evict(&self) {
+        let target = self.bytes_max - self.bytes_max / 10;
+        let map = self.map.pin();
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        // Twice around at most: the first round takes the use bits.
+        for _ in 0..clock.len() * 2 {
+            if self.bytes() <= target {
+                break;
+            }
+            let Some(url) = clock.pop_front() else { break };
+            match map.get(&*url) {
+                Some(entry) if entry.used.swap(false, Ordering::Relaxed) => clock.push_back(url),
+                Some(_) => {
+                    if let Some(removed) = map.remove(&*url) {
+                        self.bytes.fetch_sub(removed.bytes, Ordering::Relaxed);
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(number: u64, body_bytes: usize) -> Kept {
+        let page = Page {
+            body: Bytes::from(vec![b'x'; body_bytes]),
+            tag: HeaderValue::from_static("\"x\""),
+            surrogate_key: HeaderValue::from_static("x"),
+            from: Timestamp::UNIX_EPOCH,
+            until: None,
+        };
+        let made_from =
+            MadeFrom::Detail { shop_id: ShopId::new(number).unwrap(), position: Position::default() };
+        Kept { page, standing: 0, made_from }
+    }
+
+    fn url(number: u64) -> String {
+        format!("/v1/shops/{number}")
+    }
+
+    #[test]
+    fn pages_stay_within_their_bytes_and_asked_ones_stay_longest() {
+        let pages = Pages::new(100_000);
+        for number in 1..=1_000 {
+            pages.keep(&url(number), detail(number, 1_500));
+            assert!(pages.bytes() <= 100_000);
+            assert!(pages.pin().get(&url(1)).is_some(), "asked for all the time, after {number}");
+        }
+        assert!(pages.count() > 30, "{}", pages.count());
+        assert_eq!(pages.clock.lock().unwrap().len(), pages.count());
+    }
+
+    #[test]
+    fn a_page_kept_again_counts_once() {
+        let pages = Pages::new(100_000);
+        for body_bytes in [1_000, 2_000, 1_000] {
+            pages.keep(&url(7), detail(7, body_bytes));
+        }
+        let expected = 1_000 + url(7).len() * 2 + PAGE_BYTES;
+        assert_eq!((pages.count(), pages.bytes()), (1, u64::try_from(expected).unwrap()));
+    }
+
+    #[test]
+    fn what_is_too_big_or_not_to_be_kept_is_not() {
+        for bytes_max in [0, 1_000] {
+            let pages = Pages::new(bytes_max);
+            pages.keep(&url(7), detail(7, 2_000));
+            assert_eq!((pages.count(), pages.bytes()), (0, 0));
+        }
+    }
+}
