@@ -5,10 +5,22 @@
 //! deliberately asserts nothing: machines are shared, and a figure is evidence, not a test.
 #![forbid(unsafe_code)]
 
-pub mod cpu; //     process IDs                  -> CPU time spent by them
-pub mod peers; //   nothing                      -> nginx and wrk, fetched under target/tools
-pub mod sampled; // a query server of the demo   -> several hundred distinct pages with a popularity
-pub mod wrk; //     URLs by popularity           -> requests per second, latencies
+// Getting servers to run
+pub mod tools; //      nothing                     -> nginx, Varnish, Redis, wrk, fetched under target/tools
+pub mod children; //   a command                   -> a server that answers, and is stopped
+pub mod cpu; //        process IDs                 -> CPU time and memory
+
+// Asking them
+pub mod popularity; // a real shop's pages         -> how often each page is asked for, and when
+pub mod wrk; //        requests in an order        -> as many answers as possible
+pub mod http1; //      a request                   -> its answer
+pub mod open_loop; //  requests at a fixed rate    -> latencies
+
+// The comparison
+pub mod page; //       a page                      -> its cards and IDs
+pub mod card; //       JSON                        -> a card as typed programs see it
+pub mod peer; //       sampled pages               -> what our own peers have in common
+pub mod compare; //    all of the above            -> a table, a chart, verdicts on the targets
 
 /// The middle one of some figures.
 #[must_use]
@@ -16,4 +28,22 @@ pub fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// What goes on, for people who wait.
+pub fn say(text: &str) {
+    use std::io::Write as _;
+    // A reader that went away is no error.
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_figure_does_not_mind_an_outlier() {
+        assert!((median(&[9.0, 8.0, 900.0]) - 9.0).abs() < f64::EPSILON);
+        assert!(median(&[]).is_nan());
+    }
 }

@@ -7,29 +7,34 @@ use crate::steps::{Steps, cargo};
 use crate::target;
 
 /// Everything that `shopfront demo` starts, and itself.
-const PROGRAMS: [&str; 4] = ["shopfront", "writer-services", "invalidator", "query-server"];
+pub(crate) const PROGRAMS: [&str; 4] = ["shopfront", "writer-services", "invalidator", "query-server"];
 
 /// Builds and becomes the demo, so that Ctrl-C and SIGTERM reach it and nothing stands between.
 pub(crate) fn demo(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    let mut build = cargo(["build", "--release", "--locked", "--bins"]);
-    for program in PROGRAMS {
-        build.args(["--package", program]);
-    }
-    let mut steps = Steps::default();
-    steps.run("release build", &mut build)?;
-    let mut demo = Command::new(target().join("release").join("shopfront"));
+    let mut demo = built("shopfront", &PROGRAMS)?;
     demo.arg("demo").args(arguments);
     become_it(demo)
 }
 
+/// Builds the binaries of these packages in release mode; the one of this name.
+pub(crate) fn built(name: &str, packages: &[&str]) -> anyhow::Result<Command> {
+    let mut build = cargo(["build", "--release", "--locked", "--bins"]);
+    for package in packages {
+        build.args(["--package", package]);
+    }
+    Steps::default().run("release build", &mut build)?;
+    Ok(Command::new(target().join("release").join(name)))
+}
+
 #[cfg(unix)]
-fn become_it(mut demo: Command) -> anyhow::Result<ExitCode> {
+pub(crate) fn become_it(mut program: Command) -> anyhow::Result<ExitCode> {
     use std::os::unix::process::CommandExt as _;
     // Returns only if it failed.
-    Err(anyhow::Error::from(demo.exec()).context(format!("cannot start {}", demo.get_program().display())))
+    let error = anyhow::Error::from(program.exec());
+    Err(error.context(format!("cannot start {}", program.get_program().display())))
 }
 
 #[cfg(not(unix))]
-fn become_it(mut demo: Command) -> anyhow::Result<ExitCode> {
-    Ok(if demo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+pub(crate) fn become_it(mut program: Command) -> anyhow::Result<ExitCode> {
+    Ok(if program.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

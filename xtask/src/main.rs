@@ -1,9 +1,10 @@
-//! The commands of the project: `cargo xtask demo` and `cargo xtask test`.
+//! The commands of the project: `cargo xtask demo`, `cargo xtask test` and `cargo xtask compare`.
 //!
 //! In: a fresh machine with a Rust toolchain. Out: a running demo, or a verdict on everything. It deliberately
 //! knows the other crates from outside only: their names, their manifests, their binaries.
 #![forbid(unsafe_code)]
 
+mod compare; //   builds in release mode    -> Shopfront and others side by side
 mod demo; //      builds in release mode    -> `shopfront demo`
 mod licences; //  the tree of dependencies  -> what `cargo deny` says of it
 mod steps; //     one command after another -> how long each took, what went wrong
@@ -31,6 +32,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Build what is needed in release mode, then measure Shopfront and others side by side
+    #[command(disable_help_flag = true)]
+    Compare {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Format, lints, manifest rules, licences, all tests and doc tests
     Test(test::TestOptions),
 }
@@ -38,6 +45,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Command::parse().task {
         Task::Demo { arguments } => demo::demo(&arguments),
+        Task::Compare { arguments } => compare::compare(&arguments),
         Task::Test(options) => test::test(&options),
     };
     match done {

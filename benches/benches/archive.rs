@@ -1,0 +1,48 @@
+//! Bytes -> a part that can be read, and what reading it costs from then on.
+#![allow(missing_docs)]
+
+use std::hint::black_box;
+
+use benches::documents::{self, MENU_ITEMS};
+use bytes::Bytes;
+use criterion::{Criterion, criterion_group, criterion_main};
+use jiff::Timestamp;
+use shop_document::{DetailPart, ListPart, Zones};
+
+fn archive(criterion: &mut Criterion) {
+    let document = documents::document(7, MENU_ITEMS);
+    let (list, detail) = (document.list.bytes(), document.detail.bytes());
+    let now = Timestamp::from_second(1_795_455_000).unwrap_or_default();
+    let mut group = criterion.benchmark_group("archive");
+    // Once, when bytes enter the process: checksum, envelope, bytecheck.
+    group.bench_function(format!("checked: list part of {} bytes", list.len()), |bencher| {
+        bencher.iter(|| ListPart::validate(black_box(list.clone())));
+    });
+    group.bench_function(format!("checked: detail part of {} bytes", detail.len()), |bencher| {
+        bencher.iter(|| DetailPart::validate(black_box(detail.clone())));
+    });
+    group.bench_function("copied and checked: list part out of a memory map", |bencher| {
+        bencher.iter(|| ListPart::validate(Bytes::copy_from_slice(black_box(list))));
+    });
+    // Every time from then on.
+    group.bench_function("unchecked: five fields of a list part", |bencher| {
+        bencher.iter(|| {
+            let part = black_box(&document.list);
+            (part.location(), part.stars(), part.lowest_fee_amount(), part.min_order_amount(), part.card_bytes())
+        });
+    });
+    group.bench_function("unchecked: open or closed", |bencher| {
+        bencher.iter(|| black_box(&document.list).state_at(now, Zones));
+    });
+    group.bench_function("unchecked: next change of state or ads", |bencher| {
+        bencher.iter(|| black_box(&document.list).next_change_after(now, Zones));
+    });
+    group.bench_function("assembled from rendered sections", |bencher| {
+        let sections = document.sections();
+        bencher.iter(|| shop_document::ShopDocument::assemble(documents::shop_id(7), black_box(&sections)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, archive);
+criterion_main!(benches);

@@ -1,0 +1,118 @@
+//! Programs of others: those of the system, and what it lacks from the distribution's packages, unpacked under
+//! `target/tools` without being installed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+/// The packages with what is needed of them.
+const PACKAGES: [(&str, &str); 4] =
+    [("nginx", "nginx"), ("wrk", "wrk"), ("redis-server", "redis-server"), ("varnish", "varnishd")];
+
+/// Where programs are found.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    root: PathBuf,
+    /// Why there is nothing under `root`.
+    not_fetched: Option<String>,
+}
+
+impl Tools {
+    /// Looks for all programs, and fetches the packages of those that are neither here nor there.
+    #[must_use]
+    pub fn found(target: &Path) -> Self {
+        let tools = target.join("tools");
+        let mut found = Self { root: tools.join("root"), not_fetched: None };
+        let lacking: Vec<&str> = PACKAGES
+            .iter()
+            .filter(|(_, program)| found.path(program).is_none())
+            .map(|(package, _)| *package)
+            .collect();
+        if !lacking.is_empty() {
+            found.not_fetched = fetch(&tools, &found.root, &lacking).err().map(|error| format!("{error:#}"));
+        }
+        found
+    }
+
+    /// A command that runs a program with the libraries that came with it.
+    ///
+    /// # Errors
+    /// When it is nowhere.
+    pub fn command(&self, program: &str) -> anyhow::Result<Command> {
+        let Some(path) = self.path(program) else {
+            let why = self.not_fetched.as_deref().unwrap_or("no package has it");
+            bail!("`{program}` is not installed and could not be fetched: {why}");
+        };
+        let mut command = Command::new(path);
+        let libraries = self.root.join("usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH));
+        let varnish = libraries.join("varnish");
+        let paths = [libraries, varnish].into_iter().chain(
+            std::env::var_os("LD_LIBRARY_PATH").iter().flat_map(std::env::split_paths).collect::<Vec<_>>(),
+        );
+        command.env("LD_LIBRARY_PATH", std::env::join_paths(paths)?);
+        Ok(command)
+    }
+
+    /// What a program says of its version: the first line that holds a digit.
+    #[must_use]
+    pub fn version(&self, program: &str, flag: &str) -> Option<String> {
+        let output = self.command(program).ok()?.arg(flag).output().ok()?;
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        said.lines()
+            .find(|line| line.contains(|letter: char| letter.is_ascii_digit()))
+            .map(|line| line.trim().to_owned())
+    }
+
+    fn path(&self, program: &str) -> Option<PathBuf> {
+        let unpacked = ["usr/bin", "usr/sbin"].map(|folder| self.root.join(folder));
+        let system = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect::<Vec<_>>();
+        // Servers stand where a user's path does not lead.
+        let servers = [PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")];
+        let folders = unpacked.into_iter().chain(system).chain(servers);
+        folders.map(|folder| folder.join(program)).find(|path| path.is_file())
+    }
+}
+
+/// apt finds out what the system lacks of these packages and of what they need, and downloads just that.
+fn fetch(tools: &Path, root: &Path, packages: &[&str]) -> anyhow::Result<()> {
+    let archives = tools.join("archives");
+    std::fs::create_dir_all(archives.join("partial"))?;
+    std::fs::create_dir_all(root)?;
+    let download = || {
+        let mut apt = Command::new("apt-get");
+        apt.args(["install", "--download-only", "--yes", "--no-install-recommends", "-qq"])
+            // Nothing is installed, so nothing needs the system's lock or its administrator.
+            .args([
+                "-o",
+                "Debug::NoLocking=true",
+                "-o",
+                &format!("Dir::Cache::archives={}", archives.display()),
+            ])
+            .args(packages);
+        run(&mut apt)
+    };
+    if let Err(first) = download() {
+        // Package lists may be older than the mirror, or not be there at all.
+        run(Command::new("apt-get").args(["update", "-qq"])).map_err(|_| first)?;
+        download()?;
+    }
+    for package in std::fs::read_dir(&archives)? {
+        let package = package?.path();
+        if package.extension().is_some_and(|extension| extension == "deb") {
+            run(Command::new("dpkg").arg("-x").arg(&package).arg(root))?;
+        }
+    }
+    Ok(())
+}
+
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| format!("`{name}` cannot be started"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{name} ended with {}: {}", output.status, said.trim());
+    }
+    Ok(())
+}
