@@ -1,25 +1,37 @@
 //! Folds list parts into the next index, which shares with the published one all that did not change.
 //!
-//! A fold changes the shop and notes (cell, shop) pairs; publishing takes the pairs cell by cell, so that a cell
-//! with 200 changed shops is copied once and a first scan walks through memory in order.
+//! A fold changes the shop and notes at each of its cells that it belongs there, or no longer does. Publishing takes
+//! the notes cell by cell, so that a cell with 200 changed shops is copied once, and looks at no shop for it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use h3o::CellIndex;
+use h3o::{CellIndex, Resolution};
 use shop_document::ListPart;
 use shop_id::ShopId;
 
 use crate::index::{Cell, Directory, Index, Spread};
-use crate::shop::{Facts, Shop, listed_cells};
+use crate::numbers::Numbers;
+use crate::shop::{Facts, Shop};
 
-/// Pairs that wait for a publishing, 16 MB; during a first scan they are taken in between.
-const TOUCHED_MAX: usize = 2 << 20;
-/// Pairs whose memory is kept for the next publishing.
-const TOUCHED_KEPT: usize = 64 << 10;
+/// Notes that wait for a publishing, 16 MB; during a first scan they are taken in between.
+const NOTES_MAX: usize = 2 << 20;
+/// Notes of one cell whose memory is kept for the next publishing.
+const NOTES_KEPT: usize = 16;
 
-/// Cell number, shop number.
-type Touched = (u32, u32);
+/// What became of a shop, noted at a cell.
+#[derive(Clone, Copy, Debug)]
+struct Note {
+    shop_number: u32,
+    belongs: bool,
+}
+
+/// A cell in which shops were in lists once.
+#[derive(Debug)]
+struct KnownCell {
+    cell: CellIndex,
+    notes: Vec<Note>,
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -30,9 +42,13 @@ pub(crate) struct Folding {
     /// Given once: a shop that comes back gets its number again, and no other shop ever does.
     shop_numbers: HashMap<ShopId, u32, Spread>,
     /// By cell number.
-    cells: Vec<CellIndex>,
+    cells: Vec<KnownCell>,
+    /// By H3 index: beside the directory, since a fold looks up 40 and needs no protection from readers.
+    cell_numbers: HashMap<u64, u32, Spread>,
     time_zones: HashSet<Arc<str>>,
-    touched: Vec<Touched>,
+    /// Cells with notes.
+    noted: Vec<u32>,
+    notes: usize,
     is_changed: bool,
 }
 
@@ -43,8 +59,10 @@ impl Folding {
             next: Index::empty(),
             shop_numbers: HashMap::default(),
             cells: Vec::new(),
+            cell_numbers: HashMap::default(),
             time_zones: HashSet::new(),
-            touched: Vec::new(),
+            noted: Vec::new(),
+            notes: 0,
             is_changed: false,
         }
     }
@@ -61,13 +79,14 @@ impl Folding {
         match self.next.shop(number).cloned() {
             Some(held) if held.facts == facts && held.cells == cells => return,
             Some(held) => {
-                let keeps_facts = held.facts == facts;
-                let left = held.cells.iter().filter(|cell| cells.binary_search(cell).is_err());
-                self.touched.extend(left.map(|cell| (*cell, number)));
-                let is_moved = |cell: &u32| !keeps_facts || held.cells.binary_search(cell).is_err();
-                self.touched.extend(cells.iter().filter(|cell| is_moved(cell)).map(|cell| (*cell, number)));
+                held.cells.without(&cells).for_each(|cell| self.note(cell, number, false));
+                if held.facts == facts {
+                    cells.without(&held.cells).for_each(|cell| self.note(cell, number, true));
+                } else {
+                    cells.iter().for_each(|cell| self.note(cell, number, true));
+                }
             }
-            None => self.touched.extend(cells.iter().map(|cell| (*cell, number))),
+            None => cells.iter().for_each(|cell| self.note(cell, number, true)),
         }
         self.put(number, Some(Arc::new(Shop { shop_id, facts, cells })));
     }
@@ -76,7 +95,7 @@ impl Folding {
     pub(crate) fn remove(&mut self, shop_id: ShopId) {
         let Some(&number) = self.shop_numbers.get(&shop_id) else { return };
         if let Some(held) = self.next.shop(number).cloned() {
-            self.touched.extend(held.cells.iter().map(|cell| (*cell, number)));
+            held.cells.iter().for_each(|cell| self.note(cell, number, false));
             self.put(number, None);
         }
     }
@@ -102,7 +121,7 @@ impl Folding {
             totals.shop_bytes -= held.bytes();
         }
         self.is_changed = true;
-        if self.touched.len() > TOUCHED_MAX {
+        if self.notes > NOTES_MAX {
             self.settle();
         }
     }
@@ -113,20 +132,34 @@ impl Folding {
         *self.shop_numbers.entry(shop_id).or_insert(next)
     }
 
-    fn cell_numbers(&mut self, part: &ListPart) -> Box<[u32]> {
-        let known = self.directory.cells.pin();
-        let number = |cell: CellIndex| {
-            known.get(&cell).copied().unwrap_or_else(|| {
-                let next = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
-                self.cells.push(cell);
-                known.insert(cell, next);
-                next
-            })
-        };
-        let mut cells: Vec<u32> = listed_cells(part).map(number).collect();
-        cells.sort_unstable();
-        cells.dedup();
-        cells.into()
+    fn note(&mut self, cell_number: u32, shop_number: u32, belongs: bool) {
+        let notes = &mut self.cells[cell_number as usize].notes;
+        if notes.is_empty() {
+            self.noted.push(cell_number);
+        }
+        notes.push(Note { shop_number, belongs });
+        self.notes += 1;
+    }
+
+    fn cell_numbers(&mut self, part: &ListPart) -> Numbers {
+        let mut numbers = Vec::with_capacity(part.flat().cells.len());
+        numbers.extend(part.cells().filter_map(|cell| self.cell_number(cell)));
+        numbers.sort_unstable();
+        numbers.dedup();
+        Numbers::pack(&numbers)
+    }
+
+    /// `None`: not a cell of the resolution that lists are kept for.
+    fn cell_number(&mut self, index: u64) -> Option<u32> {
+        if let Some(known) = self.cell_numbers.get(&index) {
+            return Some(*known);
+        }
+        let cell = CellIndex::try_from(index).ok().filter(|cell| cell.resolution() == Resolution::Eight)?;
+        let next = u32::try_from(self.cells.len()).ok()?;
+        self.cells.push(KnownCell { cell, notes: Vec::new() });
+        self.cell_numbers.insert(index, next);
+        self.directory.cells.pin().insert(cell, next);
+        Some(next)
     }
 
     fn facts(&mut self, part: &ListPart) -> Facts {
@@ -148,49 +181,55 @@ impl Folding {
         Facts::of(part, category, time_zone)
     }
 
-    /// Takes all pairs, cell by cell.
+    /// Takes all notes, cell by cell.
     fn settle(&mut self) {
-        let mut touched = std::mem::take(&mut self.touched);
-        touched.sort_unstable();
-        touched.dedup();
-        for of_one_cell in touched.chunk_by(|left, right| left.0 == right.0) {
-            self.settle_cell(of_one_cell);
-        }
-        touched.clear();
-        touched.shrink_to(TOUCHED_KEPT);
-        self.touched = touched;
-    }
-
-    fn settle_cell(&mut self, touched: &[Touched]) {
-        let cell_number = touched[0].0;
         let version = self.next.version + 1;
-        let Index { shops, cells, totals, .. } = &mut self.next;
-        // Taken out, so that a cell that no published index holds is changed in place.
-        let held = cells.put(cell_number, None).map(Arc::unwrap_or_clone);
-        let mut cell = held.unwrap_or_else(|| Cell::new(self.cells[cell_number as usize], version));
-        let had = cell.members.len() as u64;
-        let mut moved = Vec::with_capacity(touched.len());
-        for &(_, number) in touched {
-            let shop = shops.get(number).and_then(Option::as_ref);
-            let belongs = shop.is_some_and(|shop| shop.cells.binary_search(&cell_number).is_ok());
-            match (cell.members.binary_search(&number), belongs) {
-                // Came and went between two publishings.
-                (Err(_), false) => continue,
-                (Ok(_), true) => {}
-                // New shops have the highest numbers, so this is mostly the end.
-                (Err(place), true) => Arc::make_mut(&mut cell.members).insert(place, number),
-                (Ok(place), false) => {
-                    Arc::make_mut(&mut cell.members).remove(place);
+        for cell_number in std::mem::take(&mut self.noted) {
+            let KnownCell { cell, notes } = &mut self.cells[cell_number as usize];
+            // Of several notes about one shop the last one holds.
+            notes.sort_by_key(|note| note.shop_number);
+            let held = self.next.cells.put(cell_number, None);
+            let before = held.as_ref().map_or(0, |held| held.members.len() as u64);
+            // Changed in place, if no published index holds it.
+            let mut cell = held.map_or_else(|| Cell::new(*cell, version), Arc::unwrap_or_clone);
+            settle_cell(&mut cell, version, notes);
+            notes.clear();
+            notes.shrink_to(NOTES_KEPT);
+            let after = cell.members.len() as u64;
+            let totals = &mut self.next.totals;
+            totals.memberships = totals.memberships + after - before;
+            totals.cells = totals.cells + u64::from(after > 0) - u64::from(before > 0);
+            self.next.cells.put(cell_number, Some(Arc::new(cell)));
+        }
+        self.notes = 0;
+    }
+}
+
+/// Takes the notes of one cell, sorted by shop.
+fn settle_cell(cell: &mut Cell, version: u64, notes: &[Note]) {
+    let mut moved = Vec::with_capacity(notes.len());
+    for of_one_shop in notes.chunk_by(|left, right| left.shop_number == right.shop_number) {
+        let Some(&Note { shop_number, belongs }) = of_one_shop.last() else { continue };
+        match (cell.members.binary_search(&shop_number), belongs) {
+            // Came and went between two publishings.
+            (Err(_), false) => continue,
+            (Ok(_), true) => {}
+            // New shops have the highest numbers, so this is mostly the end.
+            (Err(place), true) => {
+                let members = Arc::make_mut(&mut cell.members);
+                if members.len() == members.capacity() {
+                    // By an eighth instead of twice: there are tens of millions of memberships.
+                    members.reserve_exact(notes.len() + members.len() / 8);
                 }
+                members.insert(place, shop_number);
             }
-            moved.push(number);
+            (Ok(place), false) => {
+                Arc::make_mut(&mut cell.members).remove(place);
+            }
         }
-        let has = cell.members.len() as u64;
-        totals.memberships = totals.memberships + has - had;
-        totals.cells = totals.cells + u64::from(has > 0) - u64::from(had > 0);
-        if !moved.is_empty() {
-            cell.note_moves(version, &moved);
-        }
-        cells.put(cell_number, Some(Arc::new(cell)));
+        moved.push(shop_number);
+    }
+    if !moved.is_empty() {
+        cell.note_moves(version, &moved);
     }
 }

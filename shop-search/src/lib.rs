@@ -4,6 +4,7 @@
 mod question; //    what can be asked                  -> ListQuestion, Sort, ListAnswer
 mod distance; //    a cell and a kitchen               -> metres
 mod shop; //        a list part                        -> the facts that decide where a shop stands; judged at an instant
+mod numbers; //     a shop's cells                     -> few bytes
 mod folding; //     facts                              -> the next index
 mod shelves; //     an array whose copies share what did not change
 mod index; //       what one publishing made visible   -> shops of a cell

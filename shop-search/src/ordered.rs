@@ -103,14 +103,14 @@ impl Ordered {
         Self::of(view, entries)
     }
 
-    /// The same for a later publishing, a later instant, or both; `None`: sorting from scratch is cheaper, or the cell
+    /// The same for a later publishing, an instant not before `from`, or both; `None`: sorting from scratch is cheaper, or the cell
     /// does not remember what changed.
     pub(crate) fn merge(&self, view: &View<'_>, at: Second) -> Option<Self> {
         let mut changed: Vec<u32> = view.cell.moved_since(self.version)?.collect();
         changed.extend(self.watches.iter().filter(|watch| watch.until <= at).map(|watch| watch.shop_number));
         changed.sort_unstable();
         changed.dedup();
-        if at < self.from || changed.len() > MERGED_ALWAYS.max(self.watches.len() / MERGED_SHARE) {
+        if changed.len() > MERGED_ALWAYS.max(self.watches.len() / MERGED_SHARE) {
             return None;
         }
         let members = changed.iter().filter(|number| view.cell.has(**number));

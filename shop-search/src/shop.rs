@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use h3o::{CellIndex, Resolution};
 use jiff::Timestamp;
 use shop_document::hours::state_at;
 use shop_document::{ListPart, Place, ShopState, Zones};
 use shop_id::ShopId;
+
+use crate::numbers::Numbers;
 
 /// Seconds since 1970, up to 2106: half the width of a timestamp in each of millions of places.
 pub(crate) type Second = u32;
@@ -37,8 +38,8 @@ pub(crate) fn instant(second: Second) -> Option<Timestamp> {
 pub(crate) struct Shop {
     pub(crate) shop_id: ShopId,
     pub(crate) facts: Facts,
-    /// Numbers of its cells, ascending.
-    pub(crate) cells: Box<[u32]>,
+    /// Numbers of its cells.
+    pub(crate) cells: Numbers,
 }
 
 /// All that decides where a shop stands. A change that keeps them moves it in no list.
@@ -83,7 +84,7 @@ impl Shop {
     pub(crate) fn bytes(&self) -> u64 {
         let facts = &self.facts;
         let slices = [
-            size_of_val(&*self.cells),
+            self.cells.bytes(),
             size_of_val(&*facts.categories),
             size_of_val(&*facts.open_minutes),
             size_of_val(&*facts.pauses),
@@ -163,12 +164,6 @@ impl Facts {
             until: changes.map_or(NEVER, |second| Second::try_from(second).unwrap_or(NEVER)),
         }
     }
-}
-
-/// Cells of a list part that lists are kept for: valid ones of resolution 8.
-pub(crate) fn listed_cells(part: &ListPart) -> impl Iterator<Item = CellIndex> {
-    let valid = part.cells().filter_map(|cell| CellIndex::try_from(cell).ok());
-    valid.filter(|cell| cell.resolution() == Resolution::Eight)
 }
 
 fn rating_microstars(stars: u64, reviews: u64) -> u32 {

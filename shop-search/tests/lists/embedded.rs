@@ -60,8 +60,14 @@ fn a_changed_shop_costs_a_merge_and_a_new_generation_only_where_the_order_is_ano
     let moved = first(&index, Sort::DeliveryFee);
     assert_eq!(ids(&moved)[..3], [7, 1, 2]);
     assert_ne!(moved.generation, by_fee.generation);
-    assert_eq!(first(&index, Sort::Rating), by_rating);
+    for _ in 0..5 {
+        assert_eq!(first(&index, Sort::DeliveryFee), moved);
+        assert_eq!(first(&index, Sort::Rating), by_rating);
+    }
     assert_eq!(work(&index), (2, 2));
+    // The list of before is forgotten.
+    let one_list = 30 * 28;
+    assert!((2 * one_list..3 * one_list).contains(&(index.figures().list_bytes - 2 * 400)));
 }
 
 #[test]
@@ -75,24 +81,26 @@ fn a_change_elsewhere_leaves_a_list_as_it_is() {
 }
 
 #[test]
-fn an_opening_costs_one_merge_however_many_ask_for_it_at_that_moment() {
-    let opening = |id| Shop::with(id, |shop| shop.open = vec![(17 * 60, 60)]);
-    let index = index_of((1..=3_000).map(|id| if id % 10 == 0 { opening(id) } else { Shop::new(id) }));
+fn a_closing_costs_one_merge_however_many_ask_for_it_at_that_moment() {
+    let closing = |number: u64| now() + SignedDuration::from_mins(i64::try_from(number % 24).unwrap() + 1);
+    let index = index_of((1..=2_000).map(|number| {
+        let closes = closing(number).as_second();
+        Shop::with(number, |shop| shop.pauses = vec![(closes, closes + 86_400)])
+    }));
     first(&index, Sort::Rating);
-    assert_eq!(work(&index), (1, 0));
-    let five = at("2026-11-23T17:00:00Z");
     let barrier = Barrier::new(8);
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                barrier.wait();
-                for _ in 0..20 {
-                    assert_eq!(listed(&index, Sort::Rating, five)[..10], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-                }
-            });
-        }
-    });
-    assert_eq!(work(&index), (1, 1));
+    for round in 0..24 {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    let listed = listed(&index, Sort::Rating, closing(round));
+                    assert!(listed.iter().all(|number| number % 24 > round || round == 23));
+                });
+            }
+        });
+        assert_eq!(work(&index), (1, round + 1));
+    }
 }
 
 #[test]
@@ -112,11 +120,46 @@ fn pages_of_before_and_after_a_closing_are_both_kept_ready() {
 }
 
 #[test]
-fn the_bytes_of_a_page_stay_the_same_while_nothing_moves() {
-    let index = index_of((1..=30).map(Shop::new));
-    let cursor = |text: &str| ask(&index, &question(Sort::Rating), at(text)).unwrap().next_cursor;
-    assert_eq!(cursor("2026-11-23T12:00:00Z"), cursor("2026-11-23T12:14:59Z"));
-    assert_ne!(cursor("2026-11-23T12:14:59Z"), cursor("2026-11-23T12:15:00Z"), "so that it can age");
+fn who_pages_through_a_long_past_order_and_who_comes_now_do_not_disturb_each_other() {
+    let closings = ["12:50:00", "13:00:00", "13:10:00"].map(|time| at(&format!("2026-11-23T{time}Z")));
+    let index = index_of((1..=90).map(|number| {
+        let closes = closings[usize::try_from(number % 3).unwrap()].as_second();
+        Shop::with(number, |shop| shop.pauses = vec![(closes, closes + 60)])
+    }));
+    let first_page = ask(&index, &question(Sort::Rating), at("2026-11-23T12:49:00Z")).unwrap();
+    let second_page = following(&question(Sort::Rating), &first_page).unwrap();
+    for closing in closings {
+        listed(&index, Sort::Rating, closing);
+    }
+    let both =
+        || (listed(&index, Sort::Rating, closings[2]), ask(&index, &second_page, closings[2]).unwrap());
+    let expected = both();
+    assert_eq!(ids(&expected.1), (26..=50).collect::<Vec<_>>());
+    let before = work(&index);
+    for _ in 0..20 {
+        assert_eq!(both(), expected);
+    }
+    assert_eq!(work(&index), before);
+}
+
+#[test]
+fn the_bytes_of_a_page_stay_the_same_while_nothing_moves_whoever_answers() {
+    // One shop of each closed for a minute at four past twelve.
+    let closes = at("2026-11-23T12:04:00Z").as_second();
+    let pausing = || Shop::with(7, |shop| shop.pauses = vec![(closes, closes + 60)]);
+    let index = || index_of((1..=30).map(|id| if id == 7 { pausing() } else { Shop::new(id) }));
+    let (one, other) = (index(), index());
+    let cursor = |index: &AreaLists, text: &str| {
+        ask(index, &question(Sort::Rating), at(&format!("2026-11-23T{text}Z"))).unwrap().next_cursor
+    };
+    let opened = cursor(&one, "12:05:30");
+    assert_ne!(cursor(&other, "12:03:20"), opened);
+    assert_eq!(cursor(&other, "12:09:00"), opened);
+    assert_eq!(cursor(&one, "12:14:59"), opened);
+    let aged = cursor(&one, "12:15:00");
+    assert_ne!(aged, opened, "so that it can age");
+    assert_eq!(cursor(&other, "12:29:59"), aged);
+    assert_eq!(cursor(&index(), "12:21:00"), aged);
 }
 
 #[test]
