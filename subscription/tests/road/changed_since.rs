@@ -10,7 +10,7 @@ use crate::fakes::{Stage, eventually, shop};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 /// With a question, a refetch, a save and a look at them.
-const AFTER_THE_INTERVAL: Duration = Duration::from_millis(10_010);
+const AFTER_THE_INTERVAL: Duration = Duration::from_millis(10_020);
 
 fn every_ten_seconds(settings: &mut Settings) {
     settings.changed_since_interval = INTERVAL;

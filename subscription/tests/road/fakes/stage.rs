@@ -158,7 +158,8 @@ pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) -> Duration
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < Duration::from_secs(600), "never came true: {what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        let look_again = if began.elapsed() < Duration::from_secs(1) { 1 } else { 10 };
+        tokio::time::sleep(Duration::from_millis(look_again)).await;
     }
     began.elapsed()
 }

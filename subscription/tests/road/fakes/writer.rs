@@ -24,6 +24,8 @@ pub(crate) struct State {
     epoch: u32,
     /// The shop of each commit; the first has counter 1.
     commits: Vec<ShopId>,
+    /// What follows from all of them.
+    newest_sections: BTreeMap<ShopId, Revision>,
     /// From question to answer; what is answered was true when the question came.
     pub(crate) answers_after: Duration,
     /// How many commits its answers are behind.
@@ -48,6 +50,7 @@ impl ScriptedWriter {
         Self(Arc::new(Mutex::new(State {
             epoch: 1,
             commits: Vec::new(),
+            newest_sections: BTreeMap::new(),
             answers_after: Duration::from_millis(1),
             behind: 0,
             pages_behind: VecDeque::new(),
@@ -70,6 +73,7 @@ impl ScriptedWriter {
         let mut state = self.script();
         state.commits.push(shop_id);
         let sequence = state.newest();
+        state.newest_sections.insert(shop_id, sequence);
         drop(state);
         let (id, time) = (format!("shop-{sequence}"), Timestamp::UNIX_EPOCH);
         ChangeEvent { id, source: WRITER, subject: shop_id, time, sequence }
@@ -80,6 +84,7 @@ impl ScriptedWriter {
         let mut state = self.script();
         state.commits.truncate(counter);
         state.epoch += 1;
+        state.newest_sections = state.sections(counter);
     }
 
     /// The counter up to which every shop has at least one commit.
@@ -91,8 +96,7 @@ impl ScriptedWriter {
 
     /// Every shop and the revision of its newest section.
     pub(crate) fn all_sections(&self) -> BTreeMap<ShopId, Revision> {
-        let state = self.script();
-        state.sections(state.commits.len())
+        self.script().newest_sections.clone()
     }
 
     pub(crate) fn newest(&self) -> Revision {
@@ -150,7 +154,8 @@ impl State {
     }
 
     fn answers(&self, shop_ids: &[ShopId], seen: usize) -> Vec<SectionAnswer> {
-        let sections = self.sections(seen);
+        let before = (seen < self.commits.len()).then(|| self.sections(seen));
+        let sections = before.as_ref().unwrap_or(&self.newest_sections);
         let answer = |&shop_id: &ShopId| SectionAnswer {
             shop_id,
             writer: WRITER,
