@@ -84,7 +84,8 @@ pub fn flatten(answer: SectionAnswer) -> Flattened {
 /// carry revisions of the old one; these may even be lower than what was committed, saved here, and lost with the
 /// restore. Whatever is said in the new epoch is newer than all that was said in the old one, "never heard of that
 /// shop" included.
-fn revision_of(answer: &SectionAnswer) -> Revision {
+#[must_use]
+pub fn revision_of(answer: &SectionAnswer) -> Revision {
     answer.revision.max(Revision::new(answer.as_of_sequence.epoch, 0))
 }
 

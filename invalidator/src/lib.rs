@@ -7,6 +7,7 @@
 
 pub mod flatten; // a writer's answer                  -> its flat section, rendered (pure)
 pub mod project; // held document + offered sections   -> the document to hold (pure)
+mod plan; //        an answer, a look at what is held  -> as little as possible to do in the writing thread
 pub mod save; //    `project` in an atomic update      -> durable, or a reason to try again
 pub mod audit; //   stored documents, one by one       -> sections in doubt
 pub mod heal; //    sections in doubt                  -> refetches at bulk priority

@@ -1,27 +1,25 @@
 //! Answers -> one atomic update each, many of them in one fsync.
 //!
 //! All that costs time happens before the store's one writing thread is asked: flattening, rendering, and, for a
-//! document that is held already, the projection itself. The thread then only checks that the held document is still
-//! the one that was looked at; if another update came between, it runs the projection again.
+//! document that is held already, the projection itself ([`crate::plan`]). The thread then only checks that the held
+//! document is still the one that was looked at; if another update came between, it runs the projection again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use document_store::{DocumentWriter, Lookup, Position, Projected, Put, StoreError, Stored};
+use document_store::{DocumentWriter, Put, StoreError};
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
-use shop_document::{ListPart, Sections, ShopDocument};
 use shop_id::{Revision, ShopId, Writer};
 use subscription::{Follower, Priority, SaveError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use writer_api::SectionAnswer;
 
-use crate::flatten::{Flattened, flatten};
 use crate::heal::Doubts;
 use crate::metrics::{InvalidatorMetrics, Outcome};
-use crate::project::{project, project_over_ruins};
+use crate::plan::{Plan, Planned, plan};
 
 /// Shops flattened without a pause: a millisecond or two, after which others get their turn. At most the 50 of a gather.
 const GROUP_SHOPS: usize = 32;
@@ -41,35 +39,6 @@ pub struct Saver<S> {
     live: Semaphore,
     bulk: Semaphore,
     is_complete: AtomicBool,
-}
-
-/// What a look at the store says about one shop.
-enum Seen {
-    /// Nothing visible; perhaps a document that waits for its shop section.
-    Nothing,
-    /// This.
-    Document(Box<Lookup<ShopDocument>>),
-    /// Bytes that cannot be read.
-    Ruins,
-}
-
-/// One answer on its way.
-struct Prepared {
-    shop_id: ShopId,
-    offered: Sections,
-    plan: Plan,
-}
-
-/// What to do in the writing thread.
-enum Plan {
-    /// Nothing: what is held is as new.
-    Keep,
-    /// Save this if the held document is still the one at this position.
-    Replace(Position, Box<ShopDocument>),
-    /// Project there.
-    Project,
-    /// Begin anew.
-    BeginAnew,
 }
 
 impl<S: DocumentWriter> Saver<S> {
@@ -118,11 +87,9 @@ impl<S: DocumentWriter> Saver<S> {
         // Never closed; and without room there is still the store's own bound.
         let _room = room.acquire_many(u32::try_from(answers.len()).unwrap_or(1)).await.ok();
         let started = Instant::now();
-        let flattened =
-            answers.into_iter().map(flatten).inspect(|flat| self.tell_left_out(writer, priority, flat));
-        let prepared = self.prepare(flattened.collect()).await?;
+        let planned = self.plan_group(writer, answers, priority).await?;
         tokio::task::yield_now().await;
-        for saved in join_all(prepared.into_iter().map(|prepared| self.update(prepared))).await {
+        for saved in join_all(planned.into_iter().map(|planned| self.update(planned))).await {
             let outcome = saved.inspect_err(|error| self.metrics.save_failed(error))?;
             self.metrics.saved(writer, outcome);
         }
@@ -130,13 +97,35 @@ impl<S: DocumentWriter> Saver<S> {
         Ok(())
     }
 
-    fn tell_left_out(&self, writer: Writer, priority: Priority, flat: &Flattened) {
-        if flat.left_out.is_empty() {
-            return;
+    async fn plan_group(
+        &self,
+        writer: Writer,
+        answers: Vec<SectionAnswer>,
+        priority: Priority,
+    ) -> Result<Vec<Planned>, StoreError> {
+        let shop_ids: Vec<ShopId> = answers.iter().map(|answer| answer.shop_id).collect();
+        let lists = self.store.gather(&shop_ids).await;
+        let mut group = Vec::with_capacity(answers.len());
+        for (answer, list) in answers.into_iter().zip(lists) {
+            let planned = plan(&*self.store, answer, list).await?;
+            let shop_id = planned.shop_id;
+            if matches!(planned.plan, Plan::BeginAnew(_)) {
+                tracing::warn!(%shop_id, "the stored document cannot be read; all its writers are asked again");
+                self.metrics.corrupt.inc();
+                self.doubts.raise(shop_id);
+            }
+            if !planned.left_out.is_empty() {
+                self.tell_left_out(writer, priority, &planned);
+            }
+            group.push(planned);
         }
-        self.metrics.left_out(writer, flat.left_out.len());
-        let shop_id = flat.shop_id;
-        for fact in &flat.left_out {
+        Ok(group)
+    }
+
+    fn tell_left_out(&self, writer: Writer, priority: Priority, planned: &Planned) {
+        self.metrics.left_out(writer, planned.left_out.len());
+        let shop_id = planned.shop_id;
+        for fact in &planned.left_out {
             // A resync must not fill the disk with what is known for long.
             match priority {
                 Priority::Live => tracing::warn!(%shop_id, %writer, %fact, "left out what makes no sense"),
@@ -145,83 +134,9 @@ impl<S: DocumentWriter> Saver<S> {
         }
     }
 
-    /// Looks at what is held, and projects outside of the writing thread where that is possible.
-    async fn prepare(&self, flattened: Vec<Flattened>) -> Result<Vec<Prepared>, StoreError> {
-        let shop_ids: Vec<ShopId> = flattened.iter().map(|flat| flat.shop_id).collect();
-        let lists = self.store.gather(&shop_ids).await;
-        let mut prepared = Vec::with_capacity(flattened.len());
-        for (Flattened { shop_id, offered, .. }, list) in flattened.into_iter().zip(lists) {
-            let plan = match self.look(shop_id, list).await? {
-                Seen::Nothing => Plan::Project,
-                Seen::Document(held) => match (project(shop_id, &held, &offered), held.stored()) {
-                    (Projected::Keep, _) => Plan::Keep,
-                    (Projected::Save(document), Some(held)) => Plan::Replace(held.position, document),
-                    (Projected::Save(_), None) => Plan::Project,
-                },
-                Seen::Ruins => {
-                    tracing::warn!(%shop_id, "the stored document cannot be read; all its writers are asked again");
-                    self.metrics.corrupt.inc();
-                    self.doubts.raise(shop_id);
-                    Plan::BeginAnew
-                }
-            };
-            prepared.push(Prepared { shop_id, offered, plan });
-        }
-        Ok(prepared)
-    }
-
-    async fn look(
-        &self,
-        shop_id: ShopId,
-        list: Result<Lookup<ListPart>, StoreError>,
-    ) -> Result<Seen, StoreError> {
-        let (list, detail) = match (list, self.store.detail(shop_id).await) {
-            (Err(StoreError::Corrupt { .. }), _) | (_, Err(StoreError::Corrupt { .. })) => {
-                return Ok(Seen::Ruins);
-            }
-            (list, detail) => (list?, detail?),
-        };
-        let is_tombstone = matches!(list, Lookup::Tombstone(_));
-        Ok(match (list, detail) {
-            (Lookup::Unknown, _) => Seen::Nothing,
-            // Both parts are saved in one step, so one without the other is half a document.
-            (_, Lookup::Unknown) => Seen::Ruins,
-            (
-                Lookup::Found(list) | Lookup::Tombstone(list),
-                Lookup::Found(detail) | Lookup::Tombstone(detail),
-            ) => {
-                // Two reads, perhaps of two saves.
-                if list.position != detail.position {
-                    return Ok(Seen::Nothing);
-                }
-                let position = list.position;
-                let stored = Stored { part: ShopDocument { list: list.part, detail: detail.part }, position };
-                let held = if is_tombstone { Lookup::Tombstone(stored) } else { Lookup::Found(stored) };
-                Seen::Document(Box::new(held))
-            }
-        })
-    }
-
-    async fn update(&self, Prepared { shop_id, offered, plan }: Prepared) -> Result<Outcome, StoreError> {
-        let put = match plan {
-            Plan::Keep => Put::Unchanged,
-            Plan::Project => self.store.update(shop_id, move |held| project(shop_id, held, &offered)).await?,
-            Plan::Replace(position, document) => {
-                let projection = move |held: &Lookup<ShopDocument>| match held.stored() {
-                    Some(held) if held.position == position => Projected::Save(document.clone()),
-                    _ => project(shop_id, held, &offered),
-                };
-                self.store.update(shop_id, projection).await?
-            }
-            Plan::BeginAnew => {
-                let projection = move |held: &Lookup<ShopDocument>| match held {
-                    Lookup::Unknown => project_over_ruins(shop_id, &offered),
-                    healed => project(shop_id, healed, &offered),
-                };
-                self.store.update(shop_id, projection).await?
-            }
-        };
-        Ok(match put {
+    async fn update(&self, Planned { shop_id, plan, .. }: Planned) -> Result<Outcome, StoreError> {
+        let Some(projection) = plan.projection(shop_id) else { return Ok(Outcome::Unchanged) };
+        Ok(match self.store.update(shop_id, projection).await? {
             Put::Applied(_) => Outcome::Applied,
             Put::Unchanged => Outcome::Unchanged,
         })

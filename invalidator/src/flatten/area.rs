@@ -1,7 +1,6 @@
 //! A delivery area -> the H3 cells whose lists show the shop: all those of which any part is touched.
 //!
-//! Found by flooding: an area is in one piece, so the touched cells hang together, and looking at the neighbours of
-//! touched cells finds all of them. No cell further away is ever looked at.
+//! No cell further away than the neighbours of touched ones is ever looked at.
 
 mod circle; // around the kitchen
 mod plane; //  metres around a place; points and lines
@@ -12,7 +11,6 @@ use std::collections::HashSet;
 use h3o::{CellIndex, LatLng, Resolution};
 use shop_document::{Area, Place};
 
-use self::circle::Circle;
 use self::ring::Ring;
 use super::LeftOut;
 
@@ -24,17 +22,15 @@ pub const CELLS_MAX: usize = 2_048;
 /// All cells that the area touches, ascending; only the kitchen's own for an area that is none, and none at all for
 /// a kitchen that is nowhere.
 pub fn cells(kitchen: Place, area: &Area, left_out: &mut Vec<LeftOut>) -> Vec<u64> {
-    let Some(own) = point(kitchen).map(|point| point.to_cell(RESOLUTION)) else {
+    let Some(place) = point(kitchen) else {
         let Place { lat, lng } = kitchen;
         let reason = format!("`{lat}, {lng}` is nowhere, expected -90 to 90 and -180 to 180");
         left_out.push(LeftOut::at("location", reason));
         return Vec::new();
     };
-    let flooded = match area {
-        Area::Circle(radius_m) => {
-            let circle = Circle::around(kitchen, own, *radius_m);
-            flood(own, |cell| circle.touches(cell))
-        }
+    let own = place.to_cell(RESOLUTION);
+    let touched = match area {
+        Area::Circle(radius_m) => circle::touched(place, own, *radius_m),
         Area::Ring(corners) => match Ring::of(kitchen, corners) {
             Ok(ring) => {
                 // The kitchen may well stand outside of its own area.
@@ -43,15 +39,15 @@ pub fn cells(kitchen: Place, area: &Area, left_out: &mut Vec<LeftOut>) -> Vec<u6
             }
             Err(reason) => {
                 left_out.push(LeftOut::at("delivery.area.polygon", reason));
-                Flooded { cells: vec![own], is_cut: false }
+                Touched::bounded(vec![own])
             }
         },
     };
-    if flooded.is_cut {
+    if touched.is_cut {
         let reason = format!("touches more cells than the bound of {CELLS_MAX}, cut to the nearest");
         left_out.push(LeftOut::at("delivery.area", reason));
     }
-    let mut cells: Vec<u64> = flooded.cells.into_iter().map(u64::from).collect();
+    let mut cells: Vec<u64> = touched.cells.into_iter().map(u64::from).collect();
     cells.sort_unstable();
     cells
 }
@@ -62,13 +58,23 @@ fn point(place: Place) -> Option<LatLng> {
     if is_somewhere { LatLng::new(place.lat, place.lng).ok() } else { None }
 }
 
-struct Flooded {
+struct Touched {
     cells: Vec<CellIndex>,
     is_cut: bool,
 }
 
-/// Everything touched that hangs together with `start`, which is touched; the nearest to it first.
-fn flood(start: CellIndex, touches: impl Fn(CellIndex) -> bool) -> Flooded {
+impl Touched {
+    /// The first ones of too many.
+    fn bounded(mut cells: Vec<CellIndex>) -> Self {
+        let is_cut = cells.len() > CELLS_MAX;
+        cells.truncate(CELLS_MAX);
+        Self { cells, is_cut }
+    }
+}
+
+/// Everything touched that hangs together with `start`, which is touched; the nearest to it first. An area in one piece
+/// touches cells that hang together, so this finds all of them.
+fn flood(start: CellIndex, touches: impl Fn(CellIndex) -> bool) -> Touched {
     let (mut cells, mut looked_at, mut next) = (vec![start], HashSet::from([start]), 0);
     while next < cells.len() && cells.len() <= CELLS_MAX {
         for neighbour in cells[next].grid_disk::<Vec<_>>(1) {
@@ -78,9 +84,7 @@ fn flood(start: CellIndex, touches: impl Fn(CellIndex) -> bool) -> Flooded {
         }
         next += 1;
     }
-    let is_cut = cells.len() > CELLS_MAX;
-    cells.truncate(CELLS_MAX);
-    Flooded { cells, is_cut }
+    Touched::bounded(cells)
 }
 
 #[cfg(test)]

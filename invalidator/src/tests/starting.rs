@@ -110,6 +110,10 @@ async fn a_larger_map_is_taken_at_the_next_start() {
     config.store = directory.path().join("store");
     let small = LmdbOptions { map_bytes: 1 << 20, ..LmdbOptions::default() };
     drop(LmdbWriter::open(&config.store, small).unwrap());
+    // Its writing thread ends a moment later.
+    let lock = std::fs::File::open(config.store.join("writer.lock")).unwrap();
+    lock.lock().unwrap();
+    drop(lock);
     let (context, program) = running(&config);
     until_ready(&context, &program).await;
     ended(&context, program).await.unwrap();

@@ -21,7 +21,7 @@ impl Plane {
         let (sin_lat, cos_lat) = centre.lat_radians().sin_cos();
         let (sin_lng, cos_lng) = centre.lng_radians().sin_cos();
         Self {
-            centre: [cos_lat * cos_lng, cos_lat * sin_lng, sin_lat],
+            centre: on_sphere(centre),
             east: [-sin_lng, cos_lng, 0.0],
             north: [-sin_lat * cos_lng, -sin_lat * sin_lng, cos_lat],
         }
@@ -29,16 +29,32 @@ impl Plane {
 
     /// Metres from the centre.
     pub(super) fn at(&self, point: LatLng) -> Point {
-        let (sin_lat, cos_lat) = point.lat_radians().sin_cos();
-        let (sin_lng, cos_lng) = point.lng_radians().sin_cos();
-        let point = [cos_lat * cos_lng, cos_lat * sin_lng, sin_lat];
-        let along = |axis: &[f64; 3]| axis[0] * point[0] + axis[1] * point[1] + axis[2] * point[2];
-        let (x, y) = (along(&self.east), along(&self.north));
+        let point = on_sphere(point);
+        let (x, y) = (along(&self.east, &point), along(&self.north, &point));
         let sine = x.hypot(y);
         // The arc is longer than its sine; nothing to stretch at the centre itself.
-        let stretch = if sine > 0.0 { sine.atan2(along(&self.centre)) / sine } else { 1.0 };
+        let stretch = if sine > 0.0 { sine.atan2(along(&self.centre, &point)) / sine } else { 1.0 };
         [x * stretch * EARTH_RADIUS_M, y * stretch * EARTH_RADIUS_M]
     }
+
+    /// Of the arc from the centre.
+    pub(super) fn cosine_to(&self, point: LatLng) -> f64 {
+        along(&self.centre, &on_sphere(point))
+    }
+}
+
+fn on_sphere(point: LatLng) -> [f64; 3] {
+    let (sin_lat, cos_lat) = point.lat_radians().sin_cos();
+    let (sin_lng, cos_lng) = point.lng_radians().sin_cos();
+    [cos_lat * cos_lng, cos_lat * sin_lng, sin_lat]
+}
+
+fn along(axis: &[f64; 3], point: &[f64; 3]) -> f64 {
+    axis[0] * point[0] + axis[1] * point[1] + axis[2] * point[2]
+}
+
+pub(super) fn distance(a: Point, b: Point) -> f64 {
+    (a[0] - b[0]).hypot(a[1] - b[1])
 }
 
 /// From one point to the nearest one of a line between two others.
