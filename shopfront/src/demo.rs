@@ -105,7 +105,7 @@ async fn live(
 ) -> anyhow::Result<()> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
     children.until_ready(&client, layout::WRITERS).await?;
-    let first_list = guide::first_list(&client, layout);
+    let first_list = guide::first_list(&client, layout, plan.to);
     let seeded = async {
         if plan.is_empty() {
             say.aside(&format!("{} shops are here already", plan.to));
