@@ -287,11 +287,12 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
                 // Where pages are older than the place from which changes were followed meanwhile, there is a gap.
                 if !progress.following || up_to < progress.followed_from {
                     self.heard.lock().rewind(up_to);
-                    progress.next_question = Instant::now();
                 } else {
                     self.heard.lock().advance(up_to);
                 }
-                progress.following = true;
+                // What was committed while the pages were read is asked for at once.
+                (progress.following, progress.catching_up) = (true, true);
+                progress.next_question = Instant::now();
                 self.metrics.full_resyncs.inc();
                 tracing::info!(writer = %self.writer(), %up_to, "full resync is complete");
             }

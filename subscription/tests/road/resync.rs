@@ -182,3 +182,19 @@ async fn a_writer_that_is_dead_at_the_first_start_is_read_once_it_is_there() {
     let took = eventually("all of it is saved", || stage.follower.holds_all()).await;
     assert!(took <= Duration::from_secs(11), "{took:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_saved_before_the_store_lost_it_counts_for_nothing() {
+    let stage = Stage::ready(30, |settings| settings.changed_since_interval = Duration::from_secs(10)).await;
+    for _ in 0..10 {
+        stage.change(7).await;
+    }
+    stage.all_is_acknowledged().await;
+    stage.follower.store().held.clear();
+    // The pages come from a replica that does not know of the changes yet; changed-since names them afterwards.
+    stage.writer.script().pages_behind.push_back(10);
+    let accepted = stage.requests().full_resync().await.unwrap();
+    accepted.done().await.unwrap();
+    assert!(stage.follower.holds_all());
+    stage.no_promise_was_broken();
+}
