@@ -19,13 +19,13 @@ use crate::{heal, open, trim};
 /// Names our queues among those of other subscribers.
 const SUBSCRIBER: &str = "invalidator";
 
-/// Why the program did not start.
+/// Why the program did not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The ops port is taken.
     #[error(transparent)]
     Ops(#[from] BindError),
-    /// The store belongs to another process, or is none of ours.
+    /// The store belongs to another process, is none of ours, or was replaced under us.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -40,8 +40,9 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
     let Some(store) = open::open(&config, &context).await? else { return Ok(()) };
     let settings = config.settings();
     let followed = config.writers.all().map(|(writer, url)| {
-        // The subscription has its own, shorter patience for everything but pages.
-        let reads = WriterClient::new(writer, url.as_str(), settings.page_timeout);
+        // The subscription has its own patience for each kind of question; this only bounds what it gave up.
+        let patience = settings.page_timeout.max(settings.refetch_timeout);
+        let reads = WriterClient::new(writer, url.as_str(), patience);
         let events = config.events.clone();
         let open = move || {
             let events = events.clone();
@@ -57,11 +58,13 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
         Followed { reads, open }
     });
     let pace = Pace { settings, audit_interval: config.audit_interval() };
-    start(Arc::new(store), followed.into(), &pace, &context);
+    let saver = start(Arc::new(store), followed.into(), &pace, &context);
     let directory = config.store.display();
     tracing::info!(store = %directory, "saving what the writers change");
-    context.drain.begun().await;
-    Ok(())
+    tokio::select! {
+        () = context.drain.begun() => Ok(()),
+        error = saver.unusable() => Err(error.into()),
+    }
 }
 
 /// One writer that is followed.
@@ -82,13 +85,15 @@ pub struct Pace {
     pub audit_interval: Duration,
 }
 
-/// Starts everything that runs until the drain has begun: a subscription of each writer, audit, trimming.
+/// Starts everything that runs until the drain has begun: a subscription of each writer, audit, trimming. Returns who
+/// saves.
 pub fn start<S, R, O, C, Opening>(
     store: Arc<S>,
     followed: Vec<Followed<R, O>>,
     pace: &Pace,
     context: &Context,
-) where
+) -> Arc<Saver<S>>
+where
     S: DocumentWriter + ChangeLog,
     R: WriterReads,
     O: Fn() -> Opening + Send + Sync + 'static,
@@ -113,8 +118,8 @@ pub fn start<S, R, O, C, Opening>(
     }
     for Followed { reads, open } in followed {
         let writer = reads.writer();
-        let (saver, settings) = (Arc::clone(&saver), pace.settings.clone());
-        let subscription = Subscription::new(reads, saver, settings, clock.clone(), &theirs);
+        let (follower, settings) = (Arc::clone(&saver), pace.settings.clone());
+        let subscription = Subscription::new(reads, follower, settings, clock.clone(), &theirs);
         if let Some(place) = doubted.iter().position(|doubted| doubted.writer == writer) {
             drain.spawn(doubted.swap_remove(place).heal(subscription.requests(), drain.clone()));
         }
@@ -123,4 +128,5 @@ pub fn start<S, R, O, C, Opening>(
     let audit = Audit::new(Arc::clone(&store), doubts, ours.clone());
     drain.spawn(audit.run(pace.audit_interval, drain.clone()));
     drain.spawn(trim::run(store, clock.clone(), ours, drain.clone()));
+    saver
 }

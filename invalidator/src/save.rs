@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use shop_id::{Revision, ShopId, Writer};
 use subscription::{Follower, Priority, SaveError};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use writer_api::SectionAnswer;
 
@@ -39,6 +39,7 @@ pub struct Saver<S> {
     live: Semaphore,
     bulk: Semaphore,
     is_complete: AtomicBool,
+    unusable: watch::Sender<Option<StoreError>>,
 }
 
 impl<S: DocumentWriter> Saver<S> {
@@ -46,7 +47,28 @@ impl<S: DocumentWriter> Saver<S> {
     #[must_use]
     pub fn new(store: Arc<S>, doubts: Doubts, metrics: InvalidatorMetrics) -> Self {
         let (live, bulk) = (Semaphore::new(LIVE_UPDATES_MAX), Semaphore::new(BULK_UPDATES_MAX));
-        Self { store, doubts, metrics, live, bulk, is_complete: AtomicBool::new(false) }
+        let (is_complete, unusable) = (AtomicBool::new(false), watch::Sender::new(None));
+        Self { store, doubts, metrics, live, bulk, is_complete, unusable }
+    }
+
+    /// Waits until the store turned out to be unusable for good (its file was replaced under us, its pages make no
+    /// sense): nothing will be saved until the program is started again.
+    pub async fn unusable(&self) -> StoreError {
+        let mut unusable = self.unusable.subscribe();
+        loop {
+            if let Some(error) = unusable.borrow_and_update().clone() {
+                return error;
+            }
+            // The sender lives in `self`, which is borrowed.
+            drop(unusable.changed().await);
+        }
+    }
+
+    fn refused(&self, error: &StoreError) -> SaveError {
+        if matches!(error, StoreError::Unusable { .. }) {
+            self.unusable.send_replace(Some(error.clone()));
+        }
+        SaveError { transient: error.is_transient(), reason: error.to_string() }
     }
 
     /// Marks the store as complete once every writer of the document was paged through to the end: only then does
@@ -87,7 +109,8 @@ impl<S: DocumentWriter> Saver<S> {
         // Never closed; and without room there is still the store's own bound.
         let _room = room.acquire_many(u32::try_from(answers.len()).unwrap_or(1)).await.ok();
         let started = Instant::now();
-        let planned = self.plan_group(writer, answers, priority).await?;
+        let planned = self.plan_group(writer, answers, priority).await;
+        let planned = planned.inspect_err(|error| self.metrics.save_failed(error))?;
         tokio::task::yield_now().await;
         for saved in join_all(planned.into_iter().map(|planned| self.update(planned))).await {
             let outcome = saved.inspect_err(|error| self.metrics.save_failed(error))?;
@@ -156,24 +179,24 @@ impl<S: DocumentWriter> Follower for Saver<S> {
             (!group.is_empty()).then_some(group)
         });
         let saving = stream::iter(groups).map(|group| self.save_group(writer, group, priority));
-        saving.buffer_unordered(GROUPS_AT_ONCE).try_collect::<()>().await.map_err(|error| refused(&error))
+        saving
+            .buffer_unordered(GROUPS_AT_ONCE)
+            .try_collect::<()>()
+            .await
+            .map_err(|error| self.refused(&error))
     }
 
     async fn cursor(&self, writer: Writer) -> Result<Option<Revision>, SaveError> {
-        let contacts = self.store.writer_contacts().await.map_err(|error| refused(&error))?;
+        let contacts = self.store.writer_contacts().await.map_err(|error| self.refused(&error))?;
         Ok(contacts.into_iter().find(|contact| contact.writer == writer).and_then(|contact| contact.cursor))
     }
 
     async fn save_cursor(&self, writer: Writer, cursor: Revision) -> Result<(), SaveError> {
-        self.store.save_cursor(writer, cursor).await.map_err(|error| refused(&error))?;
-        self.note_completeness().await.map_err(|error| refused(&error))
+        self.store.save_cursor(writer, cursor).await.map_err(|error| self.refused(&error))?;
+        self.note_completeness().await.map_err(|error| self.refused(&error))
     }
 
     async fn heard_from(&self, writer: Writer, at: Timestamp) -> Result<(), SaveError> {
-        self.store.record_heard(writer, at).await.map_err(|error| refused(&error))
+        self.store.record_heard(writer, at).await.map_err(|error| self.refused(&error))
     }
-}
-
-fn refused(error: &StoreError) -> SaveError {
-    SaveError { transient: error.is_transient(), reason: error.to_string() }
 }

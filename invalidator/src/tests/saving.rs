@@ -155,6 +155,23 @@ async fn a_full_map_is_refused_by_name_and_reads_go_on() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_replaced_under_us_is_said_to_be_unusable_for_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = lmdb(directory.path());
+    let (saver, _) = saver(&store);
+    let save = async |counter| {
+        saver.save(Writer::Shop, vec![marked(Writer::Shop, shop(7), at(counter))], Priority::Live).await
+    };
+    save(1).await.unwrap();
+    std::fs::remove_file(directory.path().join("data.mdb")).unwrap();
+    let refused = save(2).await.unwrap_err();
+    assert!(!refused.transient, "{refused}");
+    let unusable = saver.unusable().await.to_string();
+    assert!(unusable.contains("restart this program"), "{unusable}");
+    assert_eq!(refused.reason, unusable);
+}
+
 #[tokio::test]
 async fn a_store_is_complete_once_every_writer_was_paged_through() {
     let store = Arc::new(MemoryStore::new());
