@@ -57,6 +57,7 @@
 #![forbid(unsafe_code)]
 
 mod question; //    what can be asked                  -> ListQuestion, Sort, ListAnswer
+mod search_text; // what somebody typed            -> its one spelling
 mod distance; //    a cell and a kitchen               -> metres
 mod shop; //        a list part                        -> the facts that decide where a shop stands; judged at an instant
 mod numbers; //     a shop's cells                     -> few bytes
@@ -71,4 +72,8 @@ mod area_lists; //  all of it behind the two handles
 
 pub use area_lists::{AreaLists, AreaListsLimits, Figures};
 pub use distance::CellCentre;
-pub use question::{ListAnswer, ListQuestion, PAGE_SHOPS_MAX, SearchError, ShopIndexer, ShopSearch, Sort};
+pub use question::{
+    ListAnswer, ListQuestion, PAGE_SHOPS_MAX, SearchError, ShopIndexer, ShopSearch, Sort, TextQuestion,
+    TextSearch,
+};
+pub use search_text::{QUERY_CHARS_MAX, SearchText, SearchTextError, normalise};

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use shop_document::ListPart;
 use shop_id::ShopId;
 
+use crate::SearchText;
+
 /// Shops on one list page, and so gets in one gather.
 pub const PAGE_SHOPS_MAX: usize = 25;
 
@@ -64,6 +66,21 @@ pub struct ListQuestion {
     pub cursor: Option<Arc<str>>,
 }
 
+/// One page of what was found near a cell.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TextQuestion {
+    /// What somebody typed.
+    pub text: SearchText,
+    /// Delivered to; H3, resolution 8, as in [`ListQuestion::cell`].
+    pub cell: CellIndex,
+    /// One of the shops' words; `None`: all shops.
+    pub category: Option<Arc<str>>,
+    /// `None`: what matches best first. Open shops stand first in any case.
+    pub sort: Option<Sort>,
+    /// As in [`ListQuestion::cursor`].
+    pub cursor: Option<Arc<str>>,
+}
+
 /// IDs only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListAnswer {
@@ -104,6 +121,16 @@ pub trait ShopSearch: Send + Sync + 'static {
     fn list(
         &self,
         question: &ListQuestion,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<ListAnswer, SearchError>> + Send;
+}
+
+/// What the query server asks when somebody typed something.
+pub trait TextSearch: Send + Sync + 'static {
+    /// One page. `now` is the request's instant. The answer says the same things as one of [`ShopSearch::list`].
+    fn search(
+        &self,
+        question: &TextQuestion,
         now: Timestamp,
     ) -> impl Future<Output = Result<ListAnswer, SearchError>> + Send;
 }
