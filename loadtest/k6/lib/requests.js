@@ -65,13 +65,12 @@ function keep(url, tag) {
 }
 
 function checkedPage(response, endpoint, isRight) {
-  let page = null;
   try {
-    page = JSON.parse(response.body);
+    const page = JSON.parse(response.body);
+    if (isRight(page)) return page;
   } catch (error) {
-    // Half a page is no page.
+    // Half a page, or one without what it must hold.
   }
-  if (page !== null && isRight(page)) return page;
   malformed.add(1, { endpoint });
   return null;
 }

@@ -9,7 +9,7 @@ export const writer = checked('WRITER_URL', __ENV.WRITER_URL || '');
 /** Shops with the IDs 1 to this are asked for. */
 export const shops = wholeNumber('SHOPS', 20000);
 /** Visits a second of a calm afternoon, all endpoints together. */
-export const baseRate = wholeNumber('BASE_RATE', 20);
+export const baseRate = wholeNumber('BASE_RATE', 10);
 /** Where the report goes. */
 export const out = __ENV.OUT || '.';
 

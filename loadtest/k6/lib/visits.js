@@ -64,7 +64,7 @@ export function visits({ phases }) {
     batch(town) {
       const ids = new Set();
       while (ids.size < Math.min(BATCH_SHOPS, shops)) ids.add(drawShop());
-      const isRight = (page) => page.shops.length + page.missing.length === ids.size;
+      const isRight = (page) => page.shops.length + page.meta.missing.length === ids.size;
       ask(`${reader}/v1/shops?ids=${[...ids].join(',')}`, now(town, 'batch', isRight));
     },
   };
