@@ -17,10 +17,7 @@ use shop_id::ShopId;
 
 use self::slots::Slots;
 use crate::traits::visible;
-use crate::{
-    ChangeLog, DocumentReader, Identity, LogFollower, LogPage, Lookup, Position, Positions, Scan, StoreError,
-    Stored, WriterContact,
-};
+use crate::{DocumentReader, Identity, LogFollower, Lookup, StoreError, Stored, WriterContact};
 
 /// How much may be resident.
 #[derive(Clone, Copy, Debug)]
@@ -206,24 +203,7 @@ fn short_answer() -> StoreError {
     }
 }
 
-impl<S: ChangeLog> ChangeLog for NearCache<S> {
-    async fn head(&self) -> Result<Positions, StoreError> {
-        self.store.head().await
-    }
-
-    async fn read(&self, shard: u16, after: Position, entries_max: usize) -> Result<LogPage, StoreError> {
-        self.store.read(shard, after, entries_max).await
-    }
-
-    async fn scan(&self, after: Option<ShopId>, shops_max: usize) -> Result<Scan, StoreError> {
-        self.store.scan(after, shops_max).await
-    }
-
-    async fn grown(&self, seen: &Positions) -> Result<(), StoreError> {
-        self.store.grown(seen).await
-    }
-}
-
+/// It follows the log and deliberately is none: whoever followed it instead of the store would be told of old cards.
 impl<S: Send + Sync + 'static> LogFollower for NearCache<S> {
     fn fold(&self, shop_id: ShopId, stored: &Stored<ListPart>) {
         self.cards.fold(shop_id, stored);

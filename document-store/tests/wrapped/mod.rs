@@ -36,16 +36,16 @@ impl<S: DocumentWriter + ChangeLog> DocumentReader for Followed<S> {
 
 impl<S: DocumentWriter + ChangeLog> ChangeLog for Followed<S> {
     async fn head(&self) -> Result<Positions, StoreError> {
-        self.cache.head().await
+        self.cache.store().head().await
     }
     async fn read(&self, shard: u16, after: Position, entries_max: usize) -> Result<LogPage, StoreError> {
-        self.cache.read(shard, after, entries_max).await
+        self.cache.store().read(shard, after, entries_max).await
     }
     async fn scan(&self, after: Option<ShopId>, shops_max: usize) -> Result<Scan, StoreError> {
-        self.cache.scan(after, shops_max).await
+        self.cache.store().scan(after, shops_max).await
     }
     async fn grown(&self, seen: &Positions) -> Result<(), StoreError> {
-        self.cache.grown(seen).await
+        self.cache.store().grown(seen).await
     }
 }
 
