@@ -3,35 +3,23 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use h3o::CellIndex;
 use jiff::Timestamp;
 use shop_document::ListPart;
 use shop_id::ShopId;
 
-use crate::cursor::{Cursor, CursorKey, refused};
+use crate::asked::Asked;
+use crate::cursor::CursorKey;
 use crate::folding::Folding;
 use crate::index::{Directory, Index};
-use crate::ordered::{ListName, Ordered};
-use crate::rank::Standing;
+use crate::ordered::ListName;
+use crate::published_at::PublishedAt;
 use crate::ready_lists::ReadyLists;
-use crate::shop::{CURSOR_AGE_SECONDS_MAX, Second, instant, second};
-use crate::{ListAnswer, ListQuestion, PAGE_SHOPS_MAX, SearchError, ShopIndexer, ShopSearch};
+use crate::{ListAnswer, ListQuestion, SearchError, ShopIndexer, ShopSearch, Sort};
 
-/// Publishings are 200 ms apart. When the last one is so long ago, whoever follows the change log has stopped.
-const PUBLISH_OVERDUE_MICROS: i64 = 5_000_000;
 /// Unread lists are dropped so often.
 const SWEEP_MICROS: i64 = 30_000_000;
-/// A cursor made within one such slot of time carries its beginning, if the clock moved nothing since: the bytes of a
-/// page stay the same, whichever query server made it.
-const CURSOR_SLOT_SECONDS: Second = 900;
-/// How far the clock of the query server that made a cursor may be ahead.
-const CLOCK_SKEW_SECONDS_MAX: Second = 60;
-/// Before any instant: not published yet.
-const NEVER_PUBLISHED: i64 = i64::MIN;
-
-const _: () = assert!(CURSOR_SLOT_SECONDS < CURSOR_AGE_SECONDS_MAX);
-
 /// How much may be kept ready.
 #[derive(Clone, Copy, Debug)]
 pub struct AreaListsLimits {
@@ -77,24 +65,10 @@ pub struct AreaLists {
     folding: Mutex<Folding>,
     directory: Arc<Directory>,
     published: ArcSwapOption<Index>,
-    /// Microseconds since 1970.
-    published_at: AtomicI64,
+    published_at: PublishedAt,
     swept_at: AtomicI64,
     ready: ReadyLists,
     folds: AtomicU64,
-}
-
-/// A question, understood.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    key: CursorKey,
-    /// The order is the one of this moment.
-    at: Second,
-    now: Second,
-    after: Option<Standing>,
-    /// What the next cursor carries; `None`: this is a first page, or the cursor was too old.
-    carried: Option<Second>,
-    stale_since: Option<Timestamp>,
 }
 
 impl AreaLists {
@@ -106,8 +80,8 @@ impl AreaLists {
             folding: Mutex::new(Folding::new(Arc::clone(&directory))),
             directory,
             published: ArcSwapOption::empty(),
-            published_at: AtomicI64::new(NEVER_PUBLISHED),
-            swept_at: AtomicI64::new(NEVER_PUBLISHED),
+            published_at: PublishedAt::never(),
+            swept_at: AtomicI64::new(i64::MIN),
             ready: ReadyLists::new(limits.list_bytes_max),
             folds: AtomicU64::new(0),
         }
@@ -151,85 +125,42 @@ impl AreaLists {
         self.folding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stale_since(&self, now: Timestamp) -> Result<Option<Timestamp>, SearchError> {
-        let published_at = self.published_at.load(Ordering::Acquire);
-        if published_at == NEVER_PUBLISHED {
-            let reason = "the first scan of the shops is not finished; try again in a moment".to_owned();
-            return Err(SearchError::Unavailable { reason });
-        }
-        let is_stale = now.as_microsecond().saturating_sub(published_at) > PUBLISH_OVERDUE_MICROS;
-        Ok(if is_stale { Timestamp::from_microsecond(published_at).ok() } else { None })
+    pub(crate) fn stale_since(&self, now: Timestamp) -> Result<Option<Timestamp>, SearchError> {
+        self.published_at.stale_since(now)
     }
 
     /// `None`: nobody stands in that list.
-    fn name(&self, question: &ListQuestion) -> Option<ListName> {
-        let cell = *self.directory.cells.pin().get(&question.cell)?;
-        let category = match &question.category {
+    pub(crate) fn name(&self, cell: CellIndex, category: Option<&Arc<str>>, sort: Sort) -> Option<ListName> {
+        let cell = *self.directory.cells.pin().get(&cell)?;
+        let category = match category {
             Some(name) => Some(*self.directory.categories.pin().get(name)?),
             None => None,
         };
-        Some(ListName { cell, category, sort: question.sort })
+        Some(ListName { cell, category, sort })
+    }
+
+    /// What questions see now.
+    pub(crate) fn published(&self) -> Guard<Option<Arc<Index>>> {
+        self.published.load()
+    }
+
+    /// The numbers that shops keep for good; one that has none gets one if it `belongs` to a list.
+    pub(crate) fn shop_numbers(&self, shops: impl Iterator<Item = (ShopId, bool)>) -> Vec<Option<u32>> {
+        let mut folding = self.folding();
+        shops
+            .map(
+                |(shop_id, belongs)| {
+                    if belongs { Some(folding.number_of(shop_id)) } else { folding.known_number(shop_id) }
+                },
+            )
+            .collect()
     }
 
     fn ready_page(&self, name: ListName, asked: &Asked) -> Option<ListAnswer> {
         let published = self.published.load();
         let version = published.as_ref()?.cell(name.cell)?.version;
-        self.ready.read(name, version, (asked.at, asked.now), |ordered, until| asked.page(ordered, until))
-    }
-}
-
-impl Asked {
-    fn of(
-        question: &ListQuestion,
-        now: Timestamp,
-        stale_since: Option<Timestamp>,
-    ) -> Result<Self, SearchError> {
-        let key = CursorKey::of(question);
-        let now = second(now);
-        let first = Self { key, at: now, now, after: None, carried: None, stale_since };
-        let Some(given) = question.cursor.as_deref() else { return Ok(first) };
-        let cursor = Cursor::parse(given, key)?;
-        if cursor.judged_at > now.saturating_add(CLOCK_SKEW_SECONDS_MAX) {
-            return Err(refused(given));
-        }
-        let after = Some(cursor.after);
-        if now.saturating_sub(cursor.judged_at) > CURSOR_AGE_SECONDS_MAX {
-            // Who comes back after an hour goes on behind the same place of today's order.
-            return Ok(Self { after, ..first });
-        }
-        Ok(Self { after, at: cursor.judged_at, carried: Some(cursor.judged_at), ..first })
-    }
-
-    fn page(&self, ordered: &Ordered, until: Second) -> ListAnswer {
-        let standings = &ordered.standings;
-        let start = self.after.map_or(0, |after| standings.partition_point(|standing| *standing <= after));
-        let rest = &standings[start..];
-        let page = &rest[..rest.len().min(PAGE_SHOPS_MAX)];
-        let next_cursor = match page.last() {
-            Some(&after) if page.len() < rest.len() => {
-                let slot = self.now - self.now % CURSOR_SLOT_SECONDS;
-                let judged_at = self.carried.unwrap_or_else(|| ordered.from.max(slot));
-                Some(Cursor { judged_at, after }.text(self.key))
-            }
-            _ => None,
-        };
-        ListAnswer {
-            shop_ids: page.iter().map(|standing| standing.shop_id).collect(),
-            next_cursor,
-            changes_at: instant(until),
-            stale_since: self.stale_since,
-            generation: ordered.generation,
-        }
-    }
-
-    fn nobody(&self) -> ListAnswer {
-        ListAnswer {
-            shop_ids: Vec::new(),
-            next_cursor: None,
-            changes_at: None,
-            stale_since: self.stale_since,
-            generation: 0,
-        }
+        self.ready
+            .read(name, version, (asked.at, asked.now), |ordered, until| asked.page(ordered.order(until)))
     }
 }
 
@@ -250,8 +181,8 @@ impl ShopIndexer for AreaLists {
             self.published.store(Some(Arc::new(index)));
         }
         drop(folding);
+        self.published_at.set(now);
         let now = now.as_microsecond();
-        self.published_at.store(now, Ordering::Release);
         if now.saturating_sub(self.swept_at.load(Ordering::Relaxed)) >= SWEEP_MICROS {
             self.swept_at.store(now, Ordering::Relaxed);
             self.ready.sweep();
@@ -261,8 +192,10 @@ impl ShopIndexer for AreaLists {
 
 impl ShopSearch for AreaLists {
     async fn list(&self, question: &ListQuestion, now: Timestamp) -> Result<ListAnswer, SearchError> {
-        let asked = Asked::of(question, now, self.stale_since(now)?)?;
-        let Some(name) = self.name(question) else { return Ok(asked.nobody()) };
+        let key = CursorKey::of(question);
+        let asked = Asked::of(key, question.cursor.as_deref(), now, self.stale_since(now)?)?;
+        let name = self.name(question.cell, question.category.as_ref(), question.sort);
+        let Some(name) = name else { return Ok(asked.nobody()) };
         if let Some(answer) = self.ready_page(name, &asked) {
             return Ok(answer);
         }
@@ -277,6 +210,6 @@ impl ShopSearch for AreaLists {
             let today = self.ready.prepare(name, asked.now, published).await;
             today.map_or(asked.now, |today| today.until)
         };
-        Ok(asked.page(&ordered, until))
+        Ok(asked.page(ordered.order(until)))
     }
 }

@@ -6,7 +6,7 @@
 //! | 4 | the second the order is judged at |
 //! | 8 | rank of the last shop: open group and sort value |
 //! | 8 | its ID |
-//! | 6 | checksum over the above, keyed with cell, category and sort |
+//! | 6 | checksum over the above, keyed with cell, category, sort and search text |
 //!
 //! Numbers are big-endian. The key makes a cursor good for its own list only; 27 is a multiple of three, so one
 //! cursor has one spelling. Whoever wants may compute the checksum: a made-up cursor only shows another place of a
@@ -14,18 +14,21 @@
 
 use std::sync::Arc;
 
+use h3o::CellIndex;
 use shop_id::ShopId;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::rank::Standing;
 use crate::shop::Second;
-use crate::{ListQuestion, SearchError};
+use crate::{ListQuestion, SearchError, Sort, TextQuestion};
 
 const VERSION: u8 = 1;
 const BYTES: usize = 27;
 const CHECKED: usize = 21;
 const TEXT: usize = BYTES / 3 * 4;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// Beside the sorts of lists.
+const OF_TEXT: u64 = Sort::ALL.len() as u64;
 /// What of a wrong cursor is said back.
 const GIVEN_CHARACTERS_MAX: usize = 80;
 
@@ -35,11 +38,21 @@ pub(crate) struct CursorKey(u64);
 
 impl CursorKey {
     pub(crate) fn of(question: &ListQuestion) -> Self {
-        let (category, has_category) = question.category.as_deref().map_or(("", 0), |category| (category, 1));
-        let kind = (question.sort as u64) << 1 | has_category;
-        let seed = u64::from(question.cell) ^ (kind + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Self(xxh3_64_with_seed(category.as_bytes(), seed))
+        Self(key(question.cell, question.category.as_deref(), question.sort as u64))
     }
+
+    pub(crate) fn of_text(question: &TextQuestion) -> Self {
+        let sort = question.sort.map_or(OF_TEXT, |sort| OF_TEXT + 1 + sort as u64);
+        let seed = key(question.cell, question.category.as_deref(), sort);
+        Self(xxh3_64_with_seed(question.text.as_str().as_bytes(), seed))
+    }
+}
+
+fn key(cell: CellIndex, category: Option<&str>, sort: u64) -> u64 {
+    let (category, has_category) = category.map_or(("", 0), |category| (category, 1));
+    let kind = sort << 1 | has_category;
+    let seed = u64::from(cell) ^ (kind + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    xxh3_64_with_seed(category.as_bytes(), seed)
 }
 
 /// A place in a list.
@@ -123,11 +136,9 @@ fn sextet(character: u8) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use h3o::CellIndex;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Sort;
 
     const CELL: u64 = 0x0881_95da_49bf_ffff;
 

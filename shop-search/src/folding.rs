@@ -126,7 +126,12 @@ impl Folding {
         }
     }
 
-    fn number_of(&mut self, shop_id: ShopId) -> u32 {
+    /// `None`: never was in a list.
+    pub(crate) fn known_number(&self, shop_id: ShopId) -> Option<u32> {
+        self.shop_numbers.get(&shop_id).copied()
+    }
+
+    pub(crate) fn number_of(&mut self, shop_id: ShopId) -> u32 {
         // Four thousand million shops do not fit into memory.
         let next = u32::try_from(self.shop_numbers.len()).unwrap_or(u32::MAX);
         *self.shop_numbers.entry(shop_id).or_insert(next)

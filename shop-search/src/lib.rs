@@ -67,8 +67,11 @@ mod index; //       what one publishing made visible   -> shops of a cell
 mod rank; //        a judged shop, a sort              -> one number
 mod ordered; //     shops of a cell, an instant        -> one list in order
 mod ready_lists; // lists that were asked for          -> read without a lock
+mod published_at; // when somebody last looked after an index
 mod cursor; //      the last shop of a page            -> text in a URL, and back
+mod asked; //       a cursor, a clock, an order         -> one page
 mod area_lists; //  all of it behind the two handles
+mod text; //        what somebody typed                 -> IDs, by the words on shops' cards
 
 pub use area_lists::{AreaLists, AreaListsLimits, Figures};
 pub use distance::CellCentre;
@@ -77,3 +80,4 @@ pub use question::{
     TextSearch,
 };
 pub use search_text::{QUERY_CHARS_MAX, SearchText, SearchTextError, normalise};
+pub use text::{TextFigures, TextIndex, TextIndexError, TextLimits};

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::Sort;
+use crate::asked::Order;
 use crate::distance::CellCentre;
 use crate::index::{Cell, Index};
 use crate::rank::{Standing, rank};
-use crate::shop::{NEVER, Second};
+use crate::shop::{Judged, NEVER, Second, Shop};
 
 /// Changed shops up to which merging is tried whatever the length of the list.
 const MERGED_ALWAYS: usize = 32;
@@ -81,13 +82,26 @@ impl<'index> View<'index> {
         self.cell.version
     }
 
-    /// `None`: the shop does not stand in this list.
-    fn entry(&self, shop_number: u32, at: Second) -> Option<Entry> {
+    pub(crate) const fn centre(&self) -> CellCentre {
+        self.centre
+    }
+
+    /// `None`: the shop does not stand in this list, wherever its number comes from.
+    pub(crate) fn judge(&self, shop_number: u32, at: Second) -> Option<(&'index Shop, Judged)> {
+        if self.cell.has(shop_number) { self.judge_member(shop_number, at) } else { None }
+    }
+
+    /// `None`: the member of the cell does not stand in this list.
+    fn judge_member(&self, shop_number: u32, at: Second) -> Option<(&'index Shop, Judged)> {
         let shop = self.index.shop(shop_number)?;
         if self.name.category.is_some_and(|category| !shop.facts.categories.contains(&category)) {
             return None;
         }
-        let judged = shop.facts.judge(at);
+        Some((shop, shop.facts.judge(at)))
+    }
+
+    fn entry(&self, shop_number: u32, at: Second) -> Option<Entry> {
+        let (shop, judged) = self.judge_member(shop_number, at)?;
         let rank = rank(self.name.sort, &shop.facts, &judged, self.centre);
         let watch = Watch { shop_number, since: judged.since, until: judged.until };
         Some(Entry { standing: Standing { rank, shop_id: shop.shop_id }, watch })
@@ -147,6 +161,11 @@ impl Ordered {
             watches: entries.into_iter().map(|entry| entry.watch).collect(),
             used: AtomicBool::new(true),
         }
+    }
+
+    /// For a page; `until`: of what it shows.
+    pub(crate) fn order(&self, until: Second) -> Order<'_> {
+        Order { standings: &self.standings, from: self.from, until, generation: self.generation }
     }
 
     pub(crate) fn covers(&self, at: Second) -> bool {

@@ -31,6 +31,12 @@ pub(crate) fn rank(sort: Sort, facts: &Facts, judged: &Judged, centre: CellCentr
     if judged.is_open { value } else { value | NOT_OPEN }
 }
 
+/// For what somebody typed: what matches best first, then ratings weighted by count, descending.
+pub(crate) fn rank_of_match(matched: u8, facts: &Facts, judged: &Judged) -> u64 {
+    let value = VALUE_MAX - (u64::from(matched) << 32 | u64::from(facts.weighted_microstars));
+    if judged.is_open { value } else { value | NOT_OPEN }
+}
+
 /// In the same order, from 0 on. Amounts beyond 2^62 minor units share the last place.
 fn amount(amount: i64) -> u64 {
     const HALF: i64 = 1 << 62;
