@@ -28,7 +28,13 @@ fn archive(criterion: &mut Criterion) {
     group.bench_function("unchecked: five fields of a list part", |bencher| {
         bencher.iter(|| {
             let part = black_box(&document.list);
-            (part.location(), part.stars(), part.lowest_fee_amount(), part.min_order_amount(), part.card_bytes())
+            (
+                part.location(),
+                part.stars(),
+                part.lowest_fee_amount(),
+                part.min_order_amount(),
+                part.card_bytes(),
+            )
         });
     });
     group.bench_function("unchecked: open or closed", |bencher| {

@@ -55,10 +55,8 @@ fn gather(criterion: &mut Criterion) {
     let store = runtime.block_on(filled(&directory));
     let cache = NearCache::new(Arc::clone(&store), NearCacheLimits::default());
     runtime.block_on(scan_all(&store, &cache));
-    let empty = NearCache::new(
-        Arc::clone(&store),
-        NearCacheLimits { cards_bytes_max: 0, details_bytes_max: 0 },
-    );
+    let empty =
+        NearCache::new(Arc::clone(&store), NearCacheLimits { cards_bytes_max: 0, details_bytes_max: 0 });
     let pages: Vec<Vec<ShopId>> = (0..PAGES).map(documents::page_of_ids).collect();
     let turn = Cell::new(0);
     let page = || {
@@ -79,7 +77,11 @@ fn gather(criterion: &mut Criterion) {
     group.bench_function("from a near cache, under one guard", |bencher| {
         bencher.iter(|| {
             let resident = cache.pin();
-            page().iter().filter_map(|shop_id| resident.get(*shop_id)).map(|stored| stored.part.card_bytes()).sum::<usize>()
+            page()
+                .iter()
+                .filter_map(|shop_id| resident.get(*shop_id))
+                .map(|stored| stored.part.card_bytes())
+                .sum::<usize>()
         });
     });
     group.finish();
@@ -88,7 +90,11 @@ fn gather(criterion: &mut Criterion) {
     group.sample_size(10);
     group.bench_function("first scan of 70,000 into a near cache", |bencher| {
         let fresh = || NearCache::new(Arc::clone(&store), NearCacheLimits::default());
-        bencher.iter_batched_ref(fresh, |cache| runtime.block_on(scan_all(&store, cache)), BatchSize::PerIteration);
+        bencher.iter_batched_ref(
+            fresh,
+            |cache| runtime.block_on(scan_all(&store, cache)),
+            BatchSize::PerIteration,
+        );
     });
     group.bench_function("save 500 that arrive together", |bencher| {
         let saves = || futures_util::future::try_join_all((1..=500).map(|number| save(&store, number)));

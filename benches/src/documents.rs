@@ -78,9 +78,7 @@ pub fn document(number: u64, menu_items: usize) -> ShopDocument {
 #[must_use]
 pub fn sections(number: u64, menu_items: usize, counter: u64) -> Sections {
     let mut chance = Chance(number);
-    let by_stars = [1, 1, 2, 5, 11].map(|weight| {
-        u32::try_from(weight * chance.below(12)).unwrap_or(0)
-    });
+    let by_stars = [1, 1, 2, 5, 11].map(|weight| u32::try_from(weight * chance.below(12)).unwrap_or(0));
     let latest = (0..chance.below(4))
         .map(|_| Review {
             stars: 5,
@@ -105,8 +103,7 @@ pub fn sections(number: u64, menu_items: usize, counter: u64) -> Sections {
 
 fn shop_facts(number: u64, menu_items: usize, counter: u64) -> ShopSectionFacts {
     let mut chance = Chance(number ^ (1 << 40));
-    let location =
-        Place { lat: 51.505 + 0.3 * chance.around(), lng: -0.12 + 0.6 * chance.around() };
+    let location = Place { lat: 51.505 + 0.3 * chance.around(), lng: -0.12 + 0.6 * chance.around() };
     let category = |at: u64| CATEGORIES[usize::try_from(at % 8).unwrap_or(0)].to_owned();
     let first = chance.below(8);
     let min_order = chance.amount(500, 2_000);
@@ -124,7 +121,10 @@ fn shop_facts(number: u64, menu_items: usize, counter: u64) -> ShopSectionFacts 
         opening_hours,
         times: Times { time_zone: "Europe/London".to_owned(), open_minutes, pauses: Vec::new() },
         fee_ladder: (0..rungs)
-            .map(|rung| FeeRung { order_at_least: pounds(min_order + rung * 1_000), fee: pounds(fee / (rung + 1)) })
+            .map(|rung| FeeRung {
+                order_at_least: pounds(min_order + rung * 1_000),
+                fee: pounds(fee / (rung + 1)),
+            })
             .collect(),
         min_order: pounds(min_order),
         eta_minutes: EtaMinutes { from: 20, to: 40 },
@@ -171,7 +171,8 @@ fn hours(chance: &mut Chance) -> (Vec<HoursLine>, Vec<(u16, u16)>) {
             closes: clock(*closes),
         })
     });
-    let minutes = (0..7).flat_map(|day| spans.iter().map(move |(opens, closes)| (day * 1_440 + opens, day * 1_440 + closes)));
+    let minutes = (0..7)
+        .flat_map(|day| spans.iter().map(move |(opens, closes)| (day * 1_440 + opens, day * 1_440 + closes)));
     (lines.collect(), week(minutes))
 }
 
