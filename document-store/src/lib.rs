@@ -13,7 +13,7 @@ pub mod near_cache; // list and detail parts                -> resident ones, re
 pub mod conformance; // what every store is held to
 
 pub use follow::{FollowProgress, LogFollower, follow};
-pub use near_cache::NearCache;
+pub use near_cache::{NearCache, Seen};
 pub use position::{Position, Positions};
 pub use traits::{
     ChangeLog, DocumentReader, DocumentWriter, Identity, LogEntry, LogPage, Lookup, Projected, Put, Scan,

@@ -15,6 +15,7 @@ use papaya::LocalGuard;
 use shop_document::{DetailPart, ListPart};
 use shop_id::ShopId;
 
+pub use self::changes::Seen;
 use self::slots::Slots;
 use crate::traits::visible;
 use crate::{DocumentReader, Identity, LogFollower, Lookup, StoreError, Stored, WriterContact};
@@ -83,6 +84,19 @@ impl<S> NearCache<S> {
     #[must_use]
     pub fn pin(&self) -> Resident<'_> {
         Resident { slots: &self.cards, guard: self.cards.guard() }
+    }
+
+    /// What was counted of these shops' changes up to now. To be taken before their cards are looked at.
+    #[must_use]
+    pub fn seen(&self, shop_ids: impl Iterator<Item = ShopId>) -> Seen {
+        self.cards.seen(shop_ids)
+    }
+
+    /// `true`: no change of these shops has been applied since. `false`: look at the cards, since it may have been a change
+    /// of others that are counted together with them. An evicted card is no change.
+    #[must_use]
+    pub fn are_still(&self, seen: &Seen) -> bool {
+        self.cards.are_still(seen)
     }
 
     /// The store behind it.

@@ -7,7 +7,7 @@ use papaya::{Compute, HashMap, LocalGuard, Operation};
 use shop_document::{DetailPart, ListPart};
 use shop_id::ShopId;
 
-use super::changes::Changes;
+use super::changes::{Changes, Seen};
 use super::clock::{Clock, Found, Ticket};
 use crate::{Position, Stored};
 
@@ -137,6 +137,17 @@ impl<T: Weighed> Slots<T> {
     pub(super) fn fold(&self, shop_id: ShopId, stored: &Stored<T>) {
         self.changes.count(shop_id);
         self.put(shop_id, stored);
+        self.changes.applied(shop_id);
+    }
+
+    /// What [`Slots::are_still`] compares with; taken before the slots of these shops are looked at.
+    pub(super) fn seen(&self, shop_ids: impl Iterator<Item = ShopId>) -> Seen {
+        self.changes.seen(shop_ids)
+    }
+
+    /// Whether no change of these shops has been applied since.
+    pub(super) fn are_still(&self, seen: &Seen) -> bool {
+        self.changes.are_still(seen)
     }
 
     /// After a miss: only what no change can have overtaken.
@@ -148,6 +159,8 @@ impl<T: Weighed> Slots<T> {
         if self.changes.missed_since(shop_id, began) {
             self.remove_if(shop_id, |slot| slot.stored.position == stored.position);
         }
+        // It may be newer than what the log has told so far.
+        self.changes.applied(shop_id);
     }
 
     fn put(&self, shop_id: ShopId, stored: &Stored<T>) {
@@ -183,11 +196,13 @@ impl<T: Weighed> Slots<T> {
     pub(super) fn outdate(&self, shop_id: ShopId, position: Position) {
         self.changes.count(shop_id);
         self.remove_if(shop_id, |slot| slot.stored.position < position);
+        self.changes.applied(shop_id);
     }
 
     pub(super) fn remove(&self, shop_id: ShopId) {
         self.changes.count(shop_id);
         self.remove_if(shop_id, |_| true);
+        self.changes.applied(shop_id);
     }
 
     fn remove_if(&self, shop_id: ShopId, fits: impl Fn(&Slot<T>) -> bool) {
@@ -354,6 +369,58 @@ mod tests {
                 }
                 prop_assert_eq!(i64::try_from(slots.bytes()).unwrap(), bytes);
             }
+        }
+    }
+
+    /// What happens to the slots of a few shops.
+    #[derive(Clone, Copy, Debug)]
+    enum Happening {
+        Fold(u64, u64),
+        Fill(u64, u64),
+        Outdate(u64, u64),
+        Remove(u64),
+    }
+
+    fn happening() -> impl Strategy<Value = Happening> {
+        let (shop, sequence) = (1_u64..6, 1_u64..9);
+        prop_oneof![
+            (shop.clone(), sequence.clone()).prop_map(|(shop, sequence)| Happening::Fold(shop, sequence)),
+            (shop.clone(), sequence.clone()).prop_map(|(shop, sequence)| Happening::Fill(shop, sequence)),
+            (shop.clone(), sequence).prop_map(|(shop, sequence)| Happening::Outdate(shop, sequence)),
+            shop.prop_map(Happening::Remove),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn who_is_told_that_nothing_changed_would_see_the_same(
+            before in prop::collection::vec(happening(), 0..6),
+            after in prop::collection::vec(happening(), 0..3),
+            page in prop::collection::vec(1_u64..6, 1..4),
+        ) {
+            let slots = holding(100);
+            let happens = |happening| match happening {
+                Happening::Fold(number, sequence) => slots.fold(shop(number), &card(number, sequence)),
+                Happening::Fill(number, sequence) => {
+                    slots.fill(shop(number), &card(number, sequence), slots.began(shop(number)));
+                }
+                Happening::Outdate(number, sequence) => {
+                    slots.outdate(shop(number), Position { activation: 1, sequence });
+                }
+                Happening::Remove(number) => slots.remove(shop(number)),
+            };
+            before.into_iter().for_each(happens);
+            let look = || page.iter().map(|number| resident(&slots, *number)).collect::<Vec<_>>();
+            let seen = slots.seen(page.iter().map(|number| shop(*number)));
+            let first = look();
+            prop_assert!(slots.are_still(&seen), "nothing happened");
+            after.into_iter().for_each(happens);
+            let again = slots.seen(page.iter().map(|number| shop(*number)));
+            if slots.are_still(&seen) {
+                prop_assert_eq!(look(), first);
+            }
+            seen.renew(&again);
+            prop_assert!(slots.are_still(&seen));
         }
     }
 }
