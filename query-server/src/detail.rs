@@ -13,7 +13,7 @@ use crate::gather::{Gathered, Missing, Slot};
 use crate::lifetime::{Reuse, never};
 use crate::metrics::add;
 use crate::page::{DetailDraft, OwnWrite, surrogate_key};
-use crate::pages::{Kept, MadeFrom, Page};
+use crate::pages::{Kept, Look, Page};
 use crate::problem::Problem;
 use crate::respond::{self, Around, CameFrom, Response};
 use crate::validator::Conditions;
@@ -88,12 +88,14 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
     ) -> Response {
         let (now, standing) = (self.clock.now(), reading.lookout.last());
         let shop_id = stored.part.shop_id();
+        // Looked at after the document was got, so it says nothing yet: the second before makes the next request compare.
+        let before = now - jiff::SignedDuration::from_secs(1);
+        let look = Look::at(before, reading.near.seen(std::iter::once(shop_id)));
         let is_kept = own_write.is_none() && reading.pages.keeps_any();
         let url = is_kept.then(|| format!("/v1/shops/{shop_id}"));
         let pages = reading.pages.pin();
         if let Some(kept) = url.as_deref().and_then(|url| pages.get(url))
-            && let MadeFrom::Detail { position, .. } = kept.made_from
-            && position == stored.position
+            && kept.documents == [(shop_id, stored.position)]
             && kept.holds_at(now, &standing)
         {
             return self.send_kept(kept, kept.page.until, now, conditions, None);
@@ -116,8 +118,9 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
         if let (Some(url), Some(surrogate_key)) = (url, surrogate_key) {
             let page =
                 Page { body: body.clone(), tag: draft.tag, surrogate_key, from: now, until: draft.until };
-            let made_from = MadeFrom::Detail { shop_id, position: stored.position };
-            reading.pages.keep(&url, Kept { page, standing: standing.fingerprint, made_from });
+            let documents = vec![(shop_id, stored.position)];
+            let standing = standing.fingerprint;
+            reading.pages.keep(&url, Kept { page, standing, documents, look, listed: None });
         }
         respond::found(body, around)
     }

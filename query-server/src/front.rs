@@ -23,7 +23,7 @@ use crate::metrics::{Counters, Endpoint, add, count};
 use crate::overlay::earliest;
 use crate::own_write::{Arrivals, wait_for};
 use crate::page::{About, Draft, OwnWrite, surrogate_key};
-use crate::pages::{Kept, ListedPage, MadeFrom, Page, Pages};
+use crate::pages::{Kept, Listed, Look, Page, Pages};
 use crate::problem::{Problem, Refusal};
 use crate::respond::{self, Around, CameFrom, Response};
 use crate::route::{self, NotRouted, Request};
@@ -171,23 +171,17 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
         if !kept.holds_at(now, &standing) {
             return None;
         }
-        let resident = reading.near.pin();
-        let stands_at = |shop_id| resident.get(shop_id).map(|stored| stored.position);
-        match &kept.made_from {
-            MadeFrom::List(listed) => {
-                let answer = at_once(reading.search.list(&listed.question, now))?.ok()?;
-                let is_same = listed.is_listed_by(&answer)
-                    && listed.slots.iter().all(|(shop_id, position)| stands_at(*shop_id) == Some(*position));
-                is_same.then(|| {
-                    add(&self.counters.card_hits, count(listed.slots.len()));
-                    (Endpoint::List, self.send_kept_list(kept, &answer, now, conditions, None))
-                })
-            }
-            MadeFrom::Detail { shop_id, position } => (stands_at(*shop_id) == Some(*position)).then(|| {
+        let Some(listed) = &kept.listed else {
+            return kept.is_made_of_resident(&reading.near, now).then(|| {
                 add(&self.counters.card_hits, 1);
                 (Endpoint::Detail, self.send_kept(kept, kept.page.until, now, conditions, None))
-            }),
-        }
+            });
+        };
+        let answer = at_once(reading.search.list(&listed.question, now))?.ok()?;
+        (kept.is_listed_by(&answer) && kept.is_made_of_resident(&reading.near, now)).then(|| {
+            add(&self.counters.card_hits, count(kept.documents.len()));
+            (Endpoint::List, self.send_kept_list(kept, &answer, now, conditions, None))
+        })
     }
 
     fn list(self: &Arc<Self>, reading: &Arc<Reading<S, Q>>, asked: ListAsked) -> Answering {
@@ -205,9 +199,10 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
                 Ok(listed) => listed,
                 Err(error) => return respond::problem(&refusal_of(error)),
             };
+            let seen = reading.near.seen(listed.shop_ids.iter().copied());
             let gathered = reading.gathering.cards(&listed.shop_ids).await;
             let slots: Vec<Slot<'_>> = gathered.iter().map(Slot::of).collect();
-            front.list_of(&reading, &asked, &listed, &slots, now)
+            front.list_of(&reading, &asked, &listed, (&slots, Look::at(now, seen)), now)
         }))
     }
 
@@ -217,10 +212,11 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
             Ok(listed) => listed,
             Err(error) => return Some(respond::problem(&refusal_of(error))),
         };
+        let look = Look::at(now, reading.near.seen(listed.shop_ids.iter().copied()));
         let resident = reading.near.pin();
         let slots = resident_slots(&resident, &listed.shop_ids)?;
         add(&self.counters.card_hits, count(slots.len()));
-        Some(self.list_of(reading, asked, &listed, &slots, now))
+        Some(self.list_of(reading, asked, &listed, (&slots, look), now))
     }
 
     /// The page of these slots: kept, held by the client, or composed.
@@ -229,7 +225,7 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
         reading: &Reading<S, Q>,
         asked: &ListAsked,
         listed: &ListAnswer,
-        slots: &[Slot<'_>],
+        (slots, look): (&[Slot<'_>], Look),
         now: Timestamp,
     ) -> Response {
         let url = (asked.is_near || reading.pages.keeps_any()).then(|| route::list_url(&asked.question));
@@ -237,10 +233,9 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
         let standing = reading.lookout.last();
         let pages = reading.pages.pin();
         if let Some(kept) = url.as_deref().and_then(|url| pages.get(url))
-            && let MadeFrom::List(made_from) = &kept.made_from
             && kept.holds_at(now, &standing)
-            && made_from.is_listed_by(listed)
-            && made_from.is_made_of(slots)
+            && kept.is_listed_by(listed)
+            && kept.is_made_of(slots)
         {
             return self.send_kept_list(kept, listed, now, &asked.conditions, content_location);
         }
@@ -263,18 +258,18 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
         }
         add(&self.counters.pages_composed, 1);
         let body = draft.compose();
-        if let (true, Some(url), Some(surrogate_key), Some(slots)) =
+        if let (true, Some(url), Some(surrogate_key), Some(documents)) =
             (reading.pages.keeps_any(), url, surrogate_key, complete(&listed.shop_ids, slots))
         {
             let page =
                 Page { body: body.clone(), tag: draft.tag, surrogate_key, from: now, until: draft.until };
-            let made_from = MadeFrom::List(ListedPage {
+            let made_from = Listed {
                 question: asked.question.clone(),
                 next_cursor: listed.next_cursor.clone(),
                 stale_since: listed.stale_since,
-                slots,
-            });
-            reading.pages.keep(&url, Kept { page, standing: standing.fingerprint, made_from });
+            };
+            let standing = standing.fingerprint;
+            reading.pages.keep(&url, Kept { page, standing, documents, look, listed: Some(made_from) });
         }
         respond::found(body, around)
     }

@@ -194,7 +194,7 @@ fn encode_requests(counters: &Counters, encoder: &mut DescriptorEncoder<'_>) -> 
     for (endpoint, label) in Endpoint::ALL {
         let latency = &counters.endpoints[endpoint as usize].latency;
         let (mut buckets, mut count) = (Vec::with_capacity(BUCKETS_MICROS.len() + 1), 0);
-        let bounds = BUCKETS_MICROS.iter().map(|micros| seconds(*micros)).chain([f64::MAX]);
+        let bounds = BUCKETS_MICROS.iter().map(|micros| seconds(*micros)).chain([f64::INFINITY]);
         for (bound, bucket) in bounds.zip(&latency.buckets) {
             let within = bucket.load(Ordering::Relaxed);
             count += within;

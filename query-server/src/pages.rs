@@ -3,11 +3,11 @@
 //! A kept page is never trusted: it stands beside what it was made from, and is sent only after comparing.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use document_store::Position;
+use document_store::{NearCache, Position, Seen};
 use http::HeaderValue;
 use jiff::Timestamp;
 use papaya::{HashMap, HashMapRef, LocalGuard};
@@ -19,6 +19,9 @@ use crate::standing::Standing;
 
 /// What a kept page costs beside its bytes and slots: entry, handles, headers.
 const PAGE_BYTES: usize = 512;
+
+/// What each of its documents costs: whose, which position, what was counted.
+const DOCUMENT_BYTES: usize = size_of::<(ShopId, Position)>() + 16;
 
 /// An answer's bytes with what identifies them.
 #[derive(Clone, Debug)]
@@ -42,35 +45,42 @@ pub struct Kept {
     pub page: Page,
     /// See [`Standing::fingerprint`].
     pub standing: u64,
-    /// What must not have changed.
-    pub made_from: MadeFrom,
+    /// Whose documents, in the order of the page.
+    pub documents: Vec<(ShopId, Position)>,
+    /// The last look at them.
+    pub look: Look,
+    /// What else a list was made from; `None`: the detail of one shop.
+    pub listed: Option<Listed>,
 }
 
-/// The sources of a page.
+/// What a list was made from beside its documents.
 #[derive(Debug)]
-pub enum MadeFrom {
-    /// A list.
-    List(ListedPage),
-    /// The detail of one shop.
-    Detail {
-        /// Which.
-        shop_id: ShopId,
-        /// Its document.
-        position: Position,
-    },
-}
-
-/// The sources of a list.
-#[derive(Debug)]
-pub struct ListedPage {
+pub struct Listed {
     /// What was asked.
     pub question: ListQuestion,
     /// What the search answered.
     pub next_cursor: Option<Arc<str>>,
     /// See [`ListAnswer::stale_since`].
     pub stale_since: Option<Timestamp>,
-    /// In the order of the page.
-    pub slots: Vec<(ShopId, Position)>,
+}
+
+/// When the documents of a page were last looked at one by one, and what was counted of their changes just before.
+///
+/// The slots of 25 cards lie all over memory, and comparing them costs as much as all else that is done for a kept page. So
+/// the counts decide, and the slots are looked at when those moved; and once a second anyhow, which tells the near cache
+/// that the cards are asked for, although only the page was.
+#[derive(Debug, Default)]
+pub struct Look {
+    seen: Seen,
+    second: AtomicI64,
+}
+
+impl Look {
+    /// `seen` was taken before the documents were looked at.
+    #[must_use]
+    pub fn at(now: Timestamp, seen: Seen) -> Self {
+        Self { seen, second: AtomicI64::new(now.as_second()) }
+    }
 }
 
 impl Kept {
@@ -81,23 +91,41 @@ impl Kept {
             && self.page.until.is_none_or(|until| now < until)
             && self.standing == standing.fingerprint
     }
-}
 
-impl ListedPage {
+    /// Whether the resident documents are still those it was made from.
+    #[must_use]
+    pub fn is_made_of_resident<S>(&self, near: &NearCache<S>, now: Timestamp) -> bool {
+        let second = now.as_second();
+        if self.look.second.load(Ordering::Relaxed) == second && near.are_still(&self.look.seen) {
+            return true;
+        }
+        let seen = near.seen(self.documents.iter().map(|(shop_id, _)| *shop_id));
+        let resident = near.pin();
+        let stands_at = |shop_id| resident.get(shop_id).map(|stored| stored.position);
+        let is_same = self.documents.iter().all(|(shop_id, position)| stands_at(*shop_id) == Some(*position));
+        if is_same {
+            self.look.seen.renew(&seen);
+            self.look.second.store(second, Ordering::Relaxed);
+        }
+        is_same
+    }
+
     /// Whether the search still answers this page.
     #[must_use]
     pub fn is_listed_by(&self, answer: &ListAnswer) -> bool {
-        self.slots.len() == answer.shop_ids.len()
-            && self.slots.iter().zip(&answer.shop_ids).all(|((kept, _), listed)| kept == listed)
-            && self.next_cursor == answer.next_cursor
-            && self.stale_since == answer.stale_since
+        self.listed.as_ref().is_some_and(|listed| {
+            self.documents.len() == answer.shop_ids.len()
+                && self.documents.iter().zip(&answer.shop_ids).all(|((kept, _), listed)| kept == listed)
+                && listed.next_cursor == answer.next_cursor
+                && listed.stale_since == answer.stale_since
+        })
     }
 
     /// Whether these are the documents it was made from.
     #[must_use]
     pub fn is_made_of(&self, slots: &[Slot<'_>]) -> bool {
-        self.slots.len() == slots.len()
-            && self.slots.iter().zip(slots).all(|((_, kept), slot)| slot.position() == Some(*kept))
+        self.documents.len() == slots.len()
+            && self.documents.iter().zip(slots).all(|((_, kept), slot)| slot.position() == Some(*kept))
     }
 }
 
@@ -175,13 +203,10 @@ impl Pages {
 
     /// Keeps a page instead of the one before it.
     pub fn keep(&self, url: &str, kept: Kept) {
-        let slots = match &kept.made_from {
-            MadeFrom::List(listed) => listed.slots.len() * size_of::<(ShopId, Position)>(),
-            MadeFrom::Detail { .. } => 0,
-        };
+        let documents = kept.documents.len() * DOCUMENT_BYTES;
         // The URL stands in the map and in the clock's order.
         let bytes =
-            u64::try_from(kept.page.body.len() + slots + url.len() * 2 + PAGE_BYTES).unwrap_or(u64::MAX);
+            u64::try_from(kept.page.body.len() + documents + url.len() * 2 + PAGE_BYTES).unwrap_or(u64::MAX);
         if bytes > self.bytes_max {
             return;
         }
@@ -235,9 +260,8 @@ mod tests {
             from: Timestamp::UNIX_EPOCH,
             until: None,
         };
-        let made_from =
-            MadeFrom::Detail { shop_id: ShopId::new(number).unwrap(), position: Position::default() };
-        Kept { page, standing: 0, made_from }
+        let documents = vec![(ShopId::new(number).unwrap(), Position::default())];
+        Kept { page, standing: 0, documents, look: Look::default(), listed: None }
     }
 
     fn url(number: u64) -> String {
@@ -262,7 +286,7 @@ mod tests {
         for body_bytes in [1_000, 2_000, 1_000] {
             pages.keep(&url(7), detail(7, body_bytes));
         }
-        let expected = 1_000 + url(7).len() * 2 + PAGE_BYTES;
+        let expected = 1_000 + DOCUMENT_BYTES + url(7).len() * 2 + PAGE_BYTES;
         assert_eq!((pages.count(), pages.bytes()), (1, u64::try_from(expected).unwrap()));
     }
 

@@ -122,6 +122,8 @@ pub fn kept_problem(problem: &Problem, cache: CacheHeaders, surrogate_key: Optio
     let came_from = CameFrom::Composed;
     let around = Around { tag: None, cache, surrogate_key, came_from, content_location: None };
     let mut headers = around.headers(Some(PROBLEM_JSON));
+    // A refusal never was a page.
+    headers.remove(CACHE_STATUS);
     if let Some(retry_after_s) = problem.retry_after_s {
         headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
     }

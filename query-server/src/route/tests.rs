@@ -1,1 +1,166 @@
+//! Every row of the contract about URLs.
 
+use super::*;
+use crate::tests::shops::{CELL, id};
+
+/// `ok`, `308 …`, or status, code and parameter of a refusal.
+fn said(url: &str) -> String {
+    let (path, query) = match url.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (url, None),
+    };
+    match route(path, query) {
+        Ok(_) => "ok".to_owned(),
+        Err(NotRouted::Moved { location }) => format!("308 {location}"),
+        Err(NotRouted::Refused(problem)) => {
+            let parameter = problem.parameter.as_deref().unwrap_or("-");
+            format!("{} {} {parameter}", problem.status.as_u16(), problem.code)
+        }
+    }
+}
+
+fn check(table: &[(&str, &str)]) {
+    for (url, expected) in table {
+        assert_eq!(&said(url), expected, "{url}");
+    }
+}
+
+#[test]
+fn canonical_urls_are_understood() {
+    let question = ListQuestion {
+        cell: CELL.parse().unwrap(),
+        category: Some("fish & chips".into()),
+        sort: Sort::MinOrder,
+        cursor: Some("abc-_1".into()),
+    };
+    let url = list_url(&question);
+    assert_eq!(
+        url,
+        "/v1/cells/88195da49bfffff/shops?category=fish%20%26%20chips&sort=min_order&cursor=abc-_1"
+    );
+    let (path, query) = url.split_once('?').unwrap();
+    assert_eq!(route(path, Some(query)), Ok(Request::List(question)));
+    let plain =
+        ListQuestion { cell: CELL.parse().unwrap(), category: None, sort: Sort::default(), cursor: None };
+    assert_eq!(
+        route("/v1/shops", Some("lat=51.5076&lng=-0.1303")),
+        Ok(Request::ListNear(plain)),
+        "the same question, asked by a place"
+    );
+    let token: RevisionToken = "shop:1-42".parse().unwrap();
+    assert_eq!(
+        route("/v1/shops/7", Some("min_revision=shop:1-42")),
+        Ok(Request::Detail { shop_id: id(7), min_revision: Some(token) })
+    );
+    assert_eq!(
+        route("/v1/shops", Some("ids=9,2,7")),
+        Ok(Request::Batch { shop_ids: vec![id(9), id(2), id(7)], min_revision: None })
+    );
+    assert_eq!(route("/", None), Ok(Request::Home));
+}
+
+#[test]
+fn other_orders_cases_and_defaults_lead_to_the_canonical_url() {
+    let list = format!("/v1/cells/{CELL}/shops");
+    check(&[
+        ("/v1/cells/88195DA49BFFFFF/shops", &format!("308 {list}")),
+        (&format!("{list}?sort=recommended"), &format!("308 {list}")),
+        (&format!("{list}?sort="), &format!("308 {list}")),
+        (&format!("{list}?"), &format!("308 {list}")),
+        (&format!("{list}?&&"), &format!("308 {list}")),
+        (&format!("{list}?sort=Rating"), &format!("308 {list}?sort=rating")),
+        (&format!("{list}?sort=rating&category=Pizza"), &format!("308 {list}?category=pizza&sort=rating")),
+        (&format!("{list}?category=fish+shop"), &format!("308 {list}?category=fish%20shop")),
+        (&format!("{list}?category=%70izza"), &format!("308 {list}?category=pizza")),
+        ("/v1/shops?lng=0.5&lat=51&sort=RATING", "308 /v1/shops?lat=51&lng=0.5&sort=rating"),
+        ("/v1/shops?ids=1%2C2", "308 /v1/shops?ids=1,2"),
+        ("/v1/shops?ids=1,2,1", "308 /v1/shops?ids=1,2"),
+        ("/v1/shops?min_revision=ads:1-1&ids=1", "308 /v1/shops?ids=1&min_revision=ads:1-1"),
+        ("/v1/shops/%37", "308 /v1/shops/7"),
+        ("/v1/shops/7?min_revision=", "308 /v1/shops/7"),
+        ("/v1/shops/7?min_revision=shop%3A1-42", "308 /v1/shops/7?min_revision=shop:1-42"),
+    ]);
+}
+
+#[test]
+fn wrong_values_are_refused_by_name() {
+    let list = format!("/v1/cells/{CELL}/shops");
+    let long = format!("{list}?cursor={}", "x".repeat(513));
+    let many = (1..=51).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
+    check(&[
+        ("/v1/cells/88195da49bffff/shops", "400 malformed_cell cell"),
+        ("/v1/cells/8g195da49bfffff/shops", "400 malformed_cell cell"),
+        ("/v1/cells/%ff/shops", "400 no_text cell"),
+        ("/v1/cells//shops", "400 malformed_cell cell"),
+        ("/v1/cells/87195da49ffffff/shops", "400 wrong_resolution cell"),
+        (&format!("{list}?sort=stars"), "400 unknown_sort sort"),
+        (&format!("{list}?category={}", "x".repeat(65)), "400 malformed_category category"),
+        (&format!("{list}?category=a%00b"), "400 malformed_category category"),
+        (&format!("{list}?category=%ff"), "400 no_text category"),
+        (&format!("{list}?cursor=%20"), "400 malformed_cursor cursor"),
+        (&long, "400 malformed_cursor cursor"),
+        (&format!("{list}?page=2"), "400 unknown_parameter page"),
+        (&format!("{list}?%ff=2"), "400 no_text %ff"),
+        (&format!("{list}?sort=rating&sort=rating"), "400 repeated_parameter sort"),
+        ("/v1/shops", "400 missing_parameter lat"),
+        ("/v1/shops?lat=1", "400 missing_parameter lng"),
+        ("/v1/shops?lng=1", "400 missing_parameter lat"),
+        ("/v1/shops?lat=91&lng=1", "400 malformed_number lat"),
+        ("/v1/shops?lat=1&lng=-180.1", "400 malformed_number lng"),
+        ("/v1/shops?lat=1e1&lng=1", "400 malformed_number lat"),
+        ("/v1/shops?lat=NaN&lng=1", "400 malformed_number lat"),
+        ("/v1/shops?lat=%2B1&lng=1", "400 malformed_number lat"),
+        ("/v1/shops?lat=1.&lng=1", "400 malformed_number lat"),
+        ("/v1/shops?lat=.5&lng=1", "400 malformed_number lat"),
+        ("/v1/shops?lat=1&lng=1&min_revision=shop:1-1", "400 unknown_parameter min_revision"),
+        ("/v1/shops?ids=1&lat=1", "400 unknown_parameter lat"),
+        ("/v1/shops?ids=1,,2", "400 malformed_id ids"),
+        ("/v1/shops?ids=0", "400 malformed_id ids"),
+        ("/v1/shops?ids=07", "400 malformed_id ids"),
+        ("/v1/shops?ids=18446744073709551616", "400 malformed_id ids"),
+        (&format!("/v1/shops?ids={many}"), "400 too_many_ids ids"),
+        ("/v1/shops/abc", "400 malformed_id shop_id"),
+        ("/v1/shops/-1", "400 malformed_id shop_id"),
+        ("/v1/shops/7?lang=en", "400 unknown_parameter lang"),
+        ("/v1/shops/7?min_revision=42", "400 malformed_revision min_revision"),
+        ("/v1/shops/7?min_revision=orders:1-42", "400 malformed_revision min_revision"),
+        ("/?utm=1", "400 unknown_parameter utm"),
+    ]);
+}
+
+#[test]
+fn other_paths_are_not_found() {
+    for path in [
+        "/v1",
+        "/v1/",
+        "/v1/shops/",
+        "/v1/shops/7/",
+        "/v1/shops/7/x",
+        "/V1/shops/7",
+        "",
+        "*",
+        "//",
+        "/metrics",
+    ] {
+        assert_eq!(said(path), "404 no_such_path -", "{path}");
+    }
+}
+
+#[test]
+fn fifty_shops_are_a_batch() {
+    let ids = (1..=50).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
+    assert_eq!(said(&format!("/v1/shops?ids={ids}")), "ok");
+}
+
+proptest::proptest! {
+    /// Whatever is asked, the canonical URL of it is canonical.
+    #[test]
+    fn who_is_sent_elsewhere_is_sent_once(query in "[a-z=&%0-9+A-F,:.-]{0,60}", which in 0_usize..4) {
+        let path = ["/v1/shops", "/v1/shops/7", "/v1/cells/88195DA49bfffff/shops", "/"][which];
+        for query in [format!("sort=Rating&{query}"), format!("category={query}"), format!("ids=1&{query}"), query] {
+            if let Err(NotRouted::Moved { location }) = route(path, Some(&query)) {
+                proptest::prop_assert_eq!(said(&location), "ok", "{} {}", path, query);
+            }
+        }
+    }
+}

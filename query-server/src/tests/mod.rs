@@ -1,4 +1,10 @@
-//! The read path over the memory store with a clock moved by hand, and over real sockets.
+//! The read path over a store in memory with a clock moved by hand, and over real sockets.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 pub(crate) mod shops; // made-up shops, and a server that reads them
+
+mod answers; //  what is answered, to the byte
+mod laws; //     what holds whatever happens
+mod missing; //  shops that are late, broken, away
+mod sockets; //  slow, large, many, at the end
+mod starting; // before the store is there
