@@ -31,6 +31,8 @@ END {
     isFull = most["machine"] + most["stolen"] >= 0.9 * cores
     if (figure["dropped"] == 0)
         print "Not limited by the generator: every visit began when it was planned."
+    else if (figure["dropped"] <= 0.01 * figure["planned"])
+        print "Hardly limited by the generator: all but a few visits began when they were planned."
     else if (isFull && (!(server in first) || most["k6"] > most[server]))
         print "GENERATOR-BOUND: the machine was full and k6 used most of it. What was dropped says nothing about the server;\ngive k6 a machine of its own, or lower --base-rate."
     else if (isFull)

@@ -10,7 +10,7 @@ export const ENDPOINTS = Object.keys(SHARES);
 /** So long a visit may take on average at the peak before k6 runs out of phones and drops visits. */
 const VISIT_S_AT_PEAK = 0.2;
 /** Renamings a second. */
-const FRESHNESS_RATE = 2;
+const FRESHNESS_RATE = 1;
 /** Holds always: makes k6 keep the figures of a tag for the report. */
 export const KEPT = { count: 'count>=0', rate: 'rate>=0', duration: 'p(50)>=0' };
 

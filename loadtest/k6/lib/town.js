@@ -8,8 +8,8 @@ import { shopOfRank } from './popularity.js';
 const PLACES_MAX = 1000;
 /** Cells that are asked for by their canonical URL. */
 const CELLS_MAX = 200;
-/** Shops that are renamed in turn. */
-const WATCHED_MAX = 100;
+/** Shops that are renamed in turn, of the least popular of those cells: the measurement should not be what changes the lists. */
+const WATCHED_MAX = 50;
 const BATCH_SHOPS_MAX = 50;
 
 /** Looks around; fails with a sentence if the query server is away or empty. */
@@ -28,7 +28,7 @@ export function lookAround() {
     if (cells.size === CELLS_MAX) break;
   }
   if (watched.size === 0) throw new Error(`no list near the popular shops of ${reader} holds a shop`);
-  return { places, cells: [...cells.keys()], watched: [...watched.values()].slice(0, WATCHED_MAX) };
+  return { places, cells: [...cells.keys()], watched: [...watched.values()].slice(-WATCHED_MAX) };
 }
 
 /** Cards of the most popular shops, the most popular first. */
