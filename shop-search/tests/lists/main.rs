@@ -1,4 +1,4 @@
-//! What every index is held to, with an oracle that sorts everything from scratch for each question; and what the
+//! What every index is held to, lists and text search alike, with an oracle that sorts everything from scratch for each question; and what the
 //! embedded one promises beside.
 #![allow(clippy::unwrap_used)]
 
@@ -8,3 +8,6 @@ mod conformance; // the suite over the two traits
 mod laws; //        the same by chance: any shops, any changes, any moments
 mod embedded; //    what is kept, shared, dropped, counted
 mod together; //    readers beside a writer
+mod typed; //       shops found by words: both indexes fed alike, and the slow way to an answer
+mod text; //        what words find, in which order, when
+mod text_laws; //   the same by chance

@@ -42,7 +42,7 @@ impl Oracle {
         self.shops.clear();
     }
 
-    fn listed(&self, question: &ListQuestion) -> impl Iterator<Item = (ShopId, &ListPart)> {
+    pub(crate) fn listed(&self, question: &ListQuestion) -> impl Iterator<Item = (ShopId, &ListPart)> {
         let shops = self.shops.iter().map(|(shop_id, part)| (*shop_id, part));
         shops.filter(move |(_, part)| {
             let delivers = part.cells().any(|cell| cell == u64::from(question.cell));
@@ -72,7 +72,7 @@ impl Oracle {
 
 /// Ascending.
 #[allow(clippy::cast_possible_truncation)]
-fn value(part: &ListPart, question: &ListQuestion, at: Timestamp) -> (i64, i64) {
+pub(crate) fn value(part: &ListPart, question: &ListQuestion, at: Timestamp) -> (i64, i64) {
     let (stars, reviews) = part.stars();
     let (stars, reviews) = (i64::try_from(stars).unwrap(), i64::try_from(reviews).unwrap());
     match question.sort {

@@ -38,6 +38,8 @@ pub(crate) struct Shop {
     pub(crate) name: String,
     pub(crate) cells: Vec<CellIndex>,
     pub(crate) categories: Vec<String>,
+    /// Names of the menu previews.
+    pub(crate) menu: Vec<String>,
     pub(crate) place: Place,
     /// Minutes of the week: from, length.
     pub(crate) open: Vec<(u32, u32)>,
@@ -59,6 +61,7 @@ impl Shop {
             name: format!("Shop {id}"),
             cells: vec![strand()],
             categories: vec!["pizza".to_owned()],
+            menu: Vec::new(),
             place: Place { lat: 51.51, lng: -0.12 },
             open: vec![(0, 10_080)],
             pauses: Vec::new(),
@@ -85,16 +88,12 @@ impl Shop {
         let section = ShopSection {
             categories: self.categories.clone(),
             location: self.place,
-            times: Times {
-                time_zone: "Europe/London".to_owned(),
-                open_minutes: week(self.open.iter().map(|(from, length)| (*from, from + length))),
-                pauses: apart(self.pauses.clone()),
-            },
+            times: self.times(),
             lowest_fee_amount: self.fee,
             min_order_amount: self.min_order,
             area: Area::Circle(1_500),
             cells: self.cells.iter().map(|cell| u64::from(*cell)).collect(),
-            card: format!("\"name\":\"{}\"", self.name),
+            card: self.card(),
             detail: "\"menus\":[]".to_owned(),
         };
         let campaign = |&(starts, ends, weight)| Campaign { label: "Ad".to_owned(), starts, ends, weight };
@@ -107,6 +106,21 @@ impl Shop {
             ),
         };
         ShopDocument::assemble(self.id(), &sections).list
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        Times {
+            time_zone: "Europe/London".to_owned(),
+            open_minutes: week(self.open.iter().map(|(from, length)| (*from, from + length))),
+            pauses: apart(self.pauses.clone()),
+        }
+    }
+
+    fn card(&self) -> String {
+        let text = |text: &String| serde_json::to_string(text).unwrap();
+        let preview = |name: &String| format!("{{\"name\":{},\"price\":null}}", text(name));
+        let previews: Vec<String> = self.menu.iter().map(preview).collect();
+        format!("\"name\":{},\"menu_previews\":[{}]", text(&self.name), previews.join(","))
     }
 }
 
