@@ -104,21 +104,22 @@ pub(crate) fn write(out: &mut Vec<u8>, rendered: &[u8], holes: &Holes, overlay: 
     let start = out.len();
     out.extend_from_slice(rendered);
     let written = &mut out[start..];
-    if let Some(hole) = hole(written, holes.state, STATE_WIDTH) {
-        holes::fill_state(hole, overlay.state);
+    if let Some(hole) = hole::<STATE_WIDTH>(written, holes.state) {
+        holes::write_state(hole, overlay.state.state);
     }
-    if let Some(hole) = hole(written, holes.next_change_at, TIME_WIDTH) {
-        holes::fill_next_change(hole, overlay.state);
+    if let Some(hole) = hole::<TIME_WIDTH>(written, holes.next_change_at) {
+        holes::write_next_change(hole, overlay.state);
     }
-    if let Some(hole) = hole(written, holes.distance_m, DISTANCE_WIDTH) {
-        holes::fill_distance(hole, overlay.distance_m);
+    if let Some(hole) = hole::<DISTANCE_WIDTH>(written, holes.distance_m) {
+        holes::write_distance(hole, overlay.distance_m);
     }
-    if let Some(hole) = hole(written, holes.ad_label, holes.ad_label_width as usize) {
-        holes::fill_label(hole, overlay.ad_label);
+    let label = holes.ad_label as usize..holes.ad_label as usize + holes.ad_label_width as usize;
+    if let Some(hole) = written.get_mut(label) {
+        holes::write_label(hole, overlay.ad_label);
     }
 }
 
-/// `None` never happens to bytes of ours: holes come from the same archive as the bytes, whose checksum held.
-fn hole(written: &mut [u8], begins: u32, width: usize) -> Option<&mut [u8]> {
-    written.get_mut(begins as usize..(begins as usize).checked_add(width)?)
+/// Holes come from the same archive as the bytes, whose checksum held: they are always there.
+fn hole<const WIDTH: usize>(written: &mut [u8], begins: u32) -> Option<&mut [u8; WIDTH]> {
+    written.get_mut(begins as usize..)?.first_chunk_mut()
 }

@@ -14,6 +14,9 @@ use crate::sections::{
     AdsSection, ArchivedCampaign, Campaign, Held, Place, ReviewsSection, Sections, ShopSection,
 };
 
+// The shop's is the first of the sections, so that looking at it needs no search.
+const _: () = assert!(matches!(Writer::OF_THE_DOCUMENT[0], Writer::Shop));
+
 macro_rules! part {
     ($(#[$doc:meta])* $name:ident, $part:expr, $archive:ident, $archived:ident) => {
         $(#[$doc])*
@@ -71,13 +74,13 @@ macro_rules! part {
             /// Closed for good.
             #[must_use]
             pub fn is_tombstone(&self) -> bool {
-                self.envelope.section(Writer::Shop).0 == SectionState::Gone
+                self.envelope.sections[0].0 == SectionState::Gone
             }
 
             /// Shown to people: there is a shop section.
             #[must_use]
             pub fn is_visible(&self) -> bool {
-                self.envelope.section(Writer::Shop).0 == SectionState::Present
+                self.envelope.sections[0].0 == SectionState::Present
             }
 
             /// How new a writer's section is; `None`: never heard.

@@ -1,6 +1,6 @@
 //! Bytes of a fixed width for what clock and cell decide: padded with blanks, which JSON ignores.
 
-use crate::hours::StateNow;
+use crate::hours::{ShopState, StateNow};
 
 /// `"preparing"`.
 pub const STATE_WIDTH: usize = 11;
@@ -9,20 +9,73 @@ pub const TIME_WIDTH: usize = 27;
 /// Up to 999,999 metres, or `null`.
 pub const DISTANCE_WIDTH: usize = 6;
 
-/// A label in quotes, or `null`; also `null` where it would not fit, so that JSON stays JSON.
-pub fn fill_label(hole: &mut [u8], label: Option<&str>) {
-    let Some(label) = label else { return fill(hole, b"null") };
-    if !is_plain(label) {
-        let quoted = quoted(label);
-        return fill(hole, if quoted.len() <= hole.len() { quoted.as_bytes() } else { b"null" });
+// Statics: constants would be put together on the stack each time.
+static OPEN: [u8; STATE_WIDTH] = padded(b"\"open\"");
+static PAUSED: [u8; STATE_WIDTH] = padded(b"\"paused\"");
+static PREPARING: [u8; STATE_WIDTH] = padded(b"\"preparing\"");
+static CLOSED: [u8; STATE_WIDTH] = padded(b"\"closed\"");
+static NO_TIME: [u8; TIME_WIDTH] = padded(b"null");
+static NO_DISTANCE: [u8; DISTANCE_WIDTH] = padded(b"null");
+
+/// `text` with blanks behind it.
+const fn padded<const WIDTH: usize>(text: &[u8]) -> [u8; WIDTH] {
+    let mut hole = [b' '; WIDTH];
+    let mut at = 0;
+    while at < text.len() {
+        hole[at] = text[at];
+        at += 1;
     }
-    let quoted = hole.len().checked_sub(label.len() + 2);
-    let Some(blanks) = quoted else { return fill(hole, b"null") };
-    hole[0] = b'"';
-    hole[1..=label.len()].copy_from_slice(label.as_bytes());
-    hole[label.len() + 1] = b'"';
-    let from = hole.len() - blanks;
-    hole[from..].fill(b' ');
+    hole
+}
+
+/// `"open"`, and so on.
+pub fn write_state(hole: &mut [u8; STATE_WIDTH], state: ShopState) {
+    *hole = *match state {
+        ShopState::Open => &OPEN,
+        ShopState::Paused => &PAUSED,
+        ShopState::Preparing => &PREPARING,
+        ShopState::Closed => &CLOSED,
+    };
+}
+
+/// RFC 3339 with the shop's offset, or `null`.
+pub fn write_next_change(hole: &mut [u8; TIME_WIDTH], state: &StateNow) {
+    match state.next_change_at {
+        Some(at) => write_time(hole, at.as_second(), state.offset_seconds),
+        None => *hole = NO_TIME,
+    }
+}
+
+/// A distance, or `null`.
+pub fn write_distance(hole: &mut [u8; DISTANCE_WIDTH], distance_m: Option<u32>) {
+    *hole = if distance_m.is_none() { NO_DISTANCE } else { [b' '; DISTANCE_WIDTH] };
+    if let Some(distance_m) = distance_m {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(distance_m.min(999_999)).as_bytes();
+        hole[..digits.len()].copy_from_slice(digits);
+    }
+}
+
+/// Writes a label in quotes, or `null`, into a hole that is blank; also `null` where it would not fit, so that JSON
+/// stays JSON.
+pub fn write_label(hole: &mut [u8], label: Option<&str>) {
+    match label {
+        Some(label) if is_plain(label) && label.len() + 2 <= hole.len() => {
+            hole[0] = b'"';
+            hole[1..=label.len()].copy_from_slice(label.as_bytes());
+            hole[label.len() + 1] = b'"';
+        }
+        Some(label) => write(hole, quoted(label).as_bytes()),
+        None => write(hole, b"null"),
+    }
+}
+
+fn write(hole: &mut [u8], text: &[u8]) {
+    let text = if text.len() <= hole.len() { text } else { b"null" };
+    // The narrowest hole for a label is four bytes wide.
+    if let Some(begin) = hole.get_mut(..text.len()) {
+        begin.copy_from_slice(text);
+    }
 }
 
 /// Needs no escape in JSON.
@@ -36,78 +89,55 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// Writes `text` at the beginning of a hole and blanks behind it. Too long a text is cut, which no caller gives.
-pub fn fill(hole: &mut [u8], text: &[u8]) {
-    let length = text.len().min(hole.len());
-    let (begin, rest) = hole.split_at_mut(length);
-    begin.copy_from_slice(&text[..length]);
-    rest.fill(b' ');
-}
-
-/// `"open"`, and so on.
-pub fn fill_state(hole: &mut [u8], state: &StateNow) {
-    let mut quoted = [b'"'; STATE_WIDTH];
-    let name = state.state.name().as_bytes();
-    quoted[1..=name.len()].copy_from_slice(name);
-    fill(hole, &quoted[..name.len() + 2]);
-}
-
-/// RFC 3339 with the shop's offset, or `null`.
-pub fn fill_next_change(hole: &mut [u8], state: &StateNow) {
-    let Some(at) = state.next_change_at else { return fill(hole, b"null") };
-    fill(hole, &quoted_time(at.as_second(), state.offset_seconds));
-}
-
-/// A distance, or `null`.
-pub fn fill_distance(hole: &mut [u8], distance_m: Option<u32>) {
-    match distance_m {
-        Some(distance_m) => fill(hole, itoa::Buffer::new().format(distance_m.min(999_999)).as_bytes()),
-        None => fill(hole, b"null"),
-    }
-}
-
-/// Written by hand, digit by digit: 25 of them stand on every page, and general formatting costs 20 times as much
-/// as the copying of a card.
-fn quoted_time(second: i64, offset_seconds: i32) -> [u8; TIME_WIDTH] {
+/// Written by hand, in place: 25 of them stand on every page, and general formatting costs 20 times as much as the
+/// copying of a card.
+fn write_time(hole: &mut [u8; TIME_WIDTH], second: i64, offset_seconds: i32) {
     let local = second + i64::from(offset_seconds);
-    let (days, of_day) = (local.div_euclid(86_400), local.rem_euclid(86_400));
-    let (year, month, day) = date(days);
-    let mut text = *b"\"0000-00-00T00:00:00+00:00\"";
-    digits(&mut text[1..5], year);
-    digits(&mut text[6..8], month);
-    digits(&mut text[9..11], day);
-    digits(&mut text[12..14], of_day / 3_600);
-    digits(&mut text[15..17], of_day / 60 % 60);
-    digits(&mut text[18..20], of_day % 60);
+    let of_day = u32::try_from(local.rem_euclid(86_400)).unwrap_or(0);
+    let (year, month, day) = date(local.div_euclid(86_400));
+    let offset = offset_seconds.unsigned_abs();
+    *hole = *b"\"0000-00-00T00:00:00+00:00\"";
+    let pairs = [
+        (1, year / 100),
+        (3, year % 100),
+        (6, month),
+        (9, day),
+        (12, of_day / 3_600),
+        (15, of_day / 60 % 60),
+        (18, of_day % 60),
+        (21, offset / 3_600),
+        (24, offset / 60 % 60),
+    ];
+    for (at, number) in pairs {
+        hole[at] = b'0' + (number / 10 % 10).to_le_bytes()[0];
+        hole[at + 1] = b'0' + (number % 10).to_le_bytes()[0];
+    }
     if offset_seconds < 0 {
-        text[20] = b'-';
-    }
-    let offset = i64::from(offset_seconds).abs();
-    digits(&mut text[21..23], offset / 3_600);
-    digits(&mut text[24..26], offset / 60 % 60);
-    text
-}
-
-fn digits(place: &mut [u8], mut number: i64) {
-    for digit in place.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
+        hole[20] = b'-';
     }
 }
 
-/// Year, month, day of a day counted from 1970, in the proleptic Gregorian calendar: years are counted from March,
-/// so that the leap day is the last one.
-const fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
+/// Year, month, day of a day counted from 1970, in the proleptic Gregorian calendar from year 0 on. Years are counted
+/// from March, so that the leap day is the last one; multiplications stand for the divisions (C. Neri and L. Schneider,
+/// "Euclidean affine functions and their application to calendar algorithms", 2022).
+fn date(days: i64) -> (u32, u32, u32) {
+    let days = u32::try_from(days + 719_468).unwrap_or(0);
+    let quarters = 4 * days + 3;
+    let century = quarters / 146_097;
+    let product = 2_939_745 * u64::from((quarters % 146_097) | 3);
+    let (year_of_century, rest) = split(product);
+    let day_of_year = rest / 2_939_745 / 4;
+    let product = 2_141 * day_of_year + 197_913;
+    let (month, day) = (product >> 16, (product & 0xffff) / 2_141 + 1);
+    let is_next_year = day_of_year >= 306;
+    let year = 100 * century + year_of_century + u32::from(is_next_year);
+    (year, if is_next_year { month - 12 } else { month }, day)
+}
+
+/// High and low half.
+fn split(number: u64) -> (u32, u32) {
+    let [a, b, c, d, e, f, g, h] = number.to_le_bytes();
+    (u32::from_le_bytes([e, f, g, h]), u32::from_le_bytes([a, b, c, d]))
 }
 
 #[cfg(test)]
@@ -118,7 +148,8 @@ mod tests {
         #[test]
         fn times_are_written_as_jiff_writes_them(second in 0_i64..4_102_444_800, quarter_hours in -48_i32..=56) {
             let offset_seconds = quarter_hours * 900;
-            let text = quoted_time(second, offset_seconds);
+            let mut text = [0; TIME_WIDTH];
+            write_time(&mut text, second, offset_seconds);
             let text = std::str::from_utf8(&text[1..26]).unwrap();
             let read: jiff::Timestamp = text.parse().unwrap();
             proptest::prop_assert_eq!(read.as_second(), second);
@@ -129,13 +160,51 @@ mod tests {
     }
 
     #[test]
+    fn every_day_of_four_centuries_has_its_date() {
+        let mut date_of = jiff::civil::date(1970, 1, 1);
+        for days in 0..146_097 {
+            let (year, month, day) = date(days);
+            let expected = (date_of.year().unsigned_abs(), date_of.month(), date_of.day());
+            assert_eq!(
+                (year, month, day),
+                (u32::from(expected.0), expected.1.unsigned_abs().into(), expected.2.unsigned_abs().into())
+            );
+            date_of = date_of.tomorrow().unwrap();
+        }
+    }
+
+    #[test]
     fn a_short_word_leaves_blanks() {
-        let mut hole = *b"xxxxxx";
-        fill_distance(&mut hole, Some(42));
-        assert_eq!(&hole, b"42    ");
-        fill_distance(&mut hole, Some(u32::MAX));
-        assert_eq!(&hole, b"999999");
-        fill_distance(&mut hole, None);
-        assert_eq!(&hole, b"null  ");
+        for state in [ShopState::Open, ShopState::Paused, ShopState::Preparing, ShopState::Closed] {
+            let mut hole = [b'x'; STATE_WIDTH];
+            write_state(&mut hole, state);
+            assert_eq!(std::str::from_utf8(&hole).unwrap().trim_end(), format!("\"{}\"", state.name()));
+        }
+        let distances =
+            [(Some(42), b"42    "), (Some(0), b"0     "), (Some(u32::MAX), b"999999"), (None, b"null  ")];
+        for (distance_m, expected) in distances {
+            let mut hole = [b'x'; DISTANCE_WIDTH];
+            write_distance(&mut hole, distance_m);
+            assert_eq!(&hole, expected);
+        }
+        let mut hole = [b'x'; TIME_WIDTH];
+        write_next_change(
+            &mut hole,
+            &StateNow { state: ShopState::Closed, next_change_at: None, offset_seconds: 0 },
+        );
+        assert_eq!(&hole, b"null                       ");
+        for (width, label, expected) in [
+            (6, Some("ad"), "\"ad\"  "),
+            (6, Some("a\""), "\"a\\\"\" "),
+            (5, Some("a\""), "\"a\\\"\""),
+            (4, Some("a\""), "null"),
+            (4, Some("much too long"), "null"),
+            (6, None, "null  "),
+            (0, Some(""), ""),
+        ] {
+            let mut hole = vec![b' '; width];
+            write_label(&mut hole, label);
+            assert_eq!(std::str::from_utf8(&hole).unwrap(), expected);
+        }
     }
 }

@@ -111,6 +111,12 @@ struct Offset {
     until: i64,
 }
 
+impl Offset {
+    const fn holds(self, at: i64) -> bool {
+        self.from <= at && at < self.until
+    }
+}
+
 struct Zone {
     name: String,
     zone: TimeZone,
@@ -137,7 +143,7 @@ impl Zones {
                 zones.len() - 1
             });
             let zone = &mut zones[known];
-            if let Some(held) = zone.held.iter().find(|held| (held.from..held.until).contains(&at)) {
+            if let Some(held) = zone.held.iter().find(|held| held.holds(at)) {
                 return *held;
             }
             let found = offset_of(&zone.zone, at);
@@ -205,28 +211,34 @@ pub fn state_at(
     zones: Zones,
 ) -> StateNow {
     let at = now.as_second();
+    let offset = zones.offset(time_zone, at);
+    let until = |state, changes: Option<i64>| {
+        // Mostly in the same summer or winter, which needs no second look-up.
+        let then = changes.filter(|changes| !offset.holds(*changes));
+        let then = then.map_or(offset, |changes| zones.offset(time_zone, changes));
+        let next_change_at = changes.and_then(|second| Timestamp::from_second(second).ok());
+        StateNow { state, next_change_at, offset_seconds: then.seconds }
+    };
     let mut pause_begins = None;
-    for (from, until) in pauses {
-        if (from..until).contains(&at) {
-            return with_offset(ShopState::Paused, Some(until), time_zone, at, zones);
+    for (from, ends) in pauses {
+        if (from..ends).contains(&at) {
+            return until(ShopState::Paused, Some(ends));
         }
         if from > at {
             pause_begins = Some(from);
             break;
         }
     }
-    let (state, changes) = weekly_change(time_zone, open, at, zones);
-    let earliest = [changes, pause_begins].into_iter().flatten().min();
-    with_offset(state, earliest, time_zone, at, zones)
+    let (state, changes) = weekly_change(time_zone, open, (at, offset), zones);
+    until(state, [changes, pause_begins].into_iter().flatten().min())
 }
 
 fn weekly_change(
     time_zone: &str,
     open: &(impl Iterator<Item = (u16, u16)> + Clone),
-    at: i64,
+    (at, offset): (i64, Offset),
     zones: Zones,
 ) -> (ShopState, Option<i64>) {
-    let offset = zones.offset(time_zone, at);
     let (state, wait) = by_week(open.clone(), minute_of_week(at, offset));
     let (mut from, mut offset, mut wait) = (at, offset, wait);
     // Each turn passes one transition of the zone; a shop's week is shorter than the time between four of them.
@@ -247,12 +259,6 @@ fn weekly_change(
         wait = then;
     }
     (state, None)
-}
-
-fn with_offset(state: ShopState, changes: Option<i64>, time_zone: &str, at: i64, zones: Zones) -> StateNow {
-    let offset = zones.offset(time_zone, changes.unwrap_or(at));
-    let next_change_at = changes.and_then(|second| Timestamp::from_second(second).ok());
-    StateNow { state, next_change_at, offset_seconds: offset.seconds }
 }
 
 #[cfg(test)]
