@@ -26,7 +26,7 @@ use crate::metrics::add;
 /// How often within a timeout the clock is looked at: a connection is cut off up to a quarter late.
 const LOOKS_PER_TIMEOUT: u32 = 4;
 /// More than our own bounds of URI and headers together, so that we answer `414` and `431`, not hyper's bare ones.
-const HEAD_BYTES_MAX: usize = 64 << 10;
+const HEAD_BYTES_MAX: u32 = 64 << 10;
 /// Answers of one HTTP/2 stream that wait for a slow reader.
 const SEND_BYTES_MAX: usize = 256 << 10;
 
@@ -93,7 +93,7 @@ pub async fn serve<S: DocumentReader, Q: ShopSearch>(
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder
                 .max_concurrent_streams(patience.streams_max)
-                .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+                .max_header_list_size(HEAD_BYTES_MAX)
                 .max_send_buf_size(SEND_BYTES_MAX);
             let connection = builder.serve_connection(TokioIo::new(stream), doorway);
             watched(connection, http2::Connection::graceful_shutdown, watch, &connections).await
@@ -101,7 +101,7 @@ pub async fn serve<S: DocumentReader, Q: ShopSearch>(
         Ok(Ok(false)) => {
             let io = Heard { io: TokioIo::new(stream), pulse };
             let connection =
-                http1::Builder::new().max_buf_size(size(HEAD_BYTES_MAX as u64)).serve_connection(io, doorway);
+                http1::Builder::new().max_buf_size(size(HEAD_BYTES_MAX.into())).serve_connection(io, doorway);
             watched(connection, http1::Connection::graceful_shutdown, watch, &connections).await
         }
         // It went before it said anything.

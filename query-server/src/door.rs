@@ -220,7 +220,7 @@ pub enum Answered {
         answering: Pin<Box<dyn Future<Output = Response> + Send>>,
         /// To be noted then.
         seen: Seen,
-        /// Its body is not read, but hyper must not think it was dropped.
+        /// To be named then; its body is not read.
         request: Box<http::Request<Incoming>>,
         /// Of its connection.
         pulse: Arc<Pulse>,

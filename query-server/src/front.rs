@@ -13,18 +13,18 @@ use http::Uri;
 use jiff::Timestamp;
 use service_runtime::Clock;
 use shop_id::{RevisionToken, ShopId};
-use shop_search::{ListAnswer, ListQuestion, SearchError, ShopSearch};
+use shop_search::ShopSearch;
 
 use crate::config::Config;
-use crate::gather::{Gathering, Missing, Slot, resident_slots};
+use crate::gather::{Gathering, Missing, Slot};
 use crate::home::HomePage;
 use crate::lifetime::{Lifetimes, Reuse};
+use crate::list::ListAsked;
 use crate::metrics::{Counters, Endpoint, add, count};
-use crate::overlay::earliest;
 use crate::own_write::{Arrivals, wait_for};
-use crate::page::{About, Draft, OwnWrite, surrogate_key};
-use crate::pages::{Kept, Listed, Look, Page, Pages};
-use crate::problem::{Problem, Refusal};
+use crate::page::OwnWrite;
+use crate::pages::{Kept, Pages};
+use crate::problem::Problem;
 use crate::respond::{self, Around, CameFrom, Response};
 use crate::route::{self, NotRouted, Request};
 use crate::standing::Lookout;
@@ -90,15 +90,6 @@ pub enum Answering {
     Later(Pin<Box<dyn Future<Output = Response> + Send>>),
 }
 
-/// One request that may have to wait, with all it needs then.
-#[derive(Debug)]
-pub(crate) struct ListAsked {
-    question: ListQuestion,
-    /// Asked by place, not by cell.
-    is_near: bool,
-    conditions: Conditions,
-}
-
 impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
     /// Without a store: everything but the home page is refused until [`Front::open`].
     #[must_use]
@@ -130,20 +121,16 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
     }
 
     fn routed(self: &Arc<Self>, request: Request, conditions: Conditions) -> (Endpoint, Answering) {
-        if request == Request::Home {
-            let answer = match &self.home {
-                Some(home) => home.answer(&conditions),
-                None => respond::problem(&Problem::no_such_path("/")),
-            };
-            return (Endpoint::Home, Answering::Now(answer));
-        }
         let endpoint = endpoint_of(&request);
+        if request == Request::Home {
+            return (endpoint, Answering::Now(self.home(&conditions)));
+        }
         let Some(reading) = self.reading.get() else {
             let refusal = Problem::unavailable("starting", "the document store is not there yet");
             return (endpoint, Answering::Now(respond::problem(&refusal)));
         };
         let answering = match request {
-            Request::Home => Answering::Now(respond::problem(&Problem::no_such_path("/"))),
+            Request::Home => Answering::Now(self.home(&conditions)),
             Request::List(question) => self.list(reading, ListAsked { question, is_near: false, conditions }),
             Request::ListNear(question) => {
                 self.list(reading, ListAsked { question, is_near: true, conditions })
@@ -156,6 +143,13 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
             }
         };
         (endpoint, answering)
+    }
+
+    fn home(&self, conditions: &Conditions) -> Response {
+        match &self.home {
+            Some(home) => home.answer(conditions),
+            None => respond::problem(&Problem::no_such_path("/")),
+        }
     }
 
     /// The kept page of a canonical URL, if comparing finds no change. Everything is looked at, nothing is locked.
@@ -184,109 +178,6 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
         })
     }
 
-    fn list(self: &Arc<Self>, reading: &Arc<Reading<S, Q>>, asked: ListAsked) -> Answering {
-        if !reading.progress.is_caught_up() {
-            let detail = "the lists are being read from the store for the first time";
-            return Answering::Now(respond::problem(&Problem::unavailable("starting", detail)));
-        }
-        let now = self.clock.now();
-        if let Some(response) = self.list_at_once(reading, &asked, now) {
-            return Answering::Now(response);
-        }
-        let (front, reading) = (Arc::clone(self), Arc::clone(reading));
-        Answering::Later(Box::pin(async move {
-            let listed = match reading.search.list(&asked.question, now).await {
-                Ok(listed) => listed,
-                Err(error) => return respond::problem(&refusal_of(error)),
-            };
-            let seen = reading.near.seen(listed.shop_ids.iter().copied());
-            let gathered = reading.gathering.cards(&listed.shop_ids).await;
-            let slots: Vec<Slot<'_>> = gathered.iter().map(Slot::of).collect();
-            front.list_of(&reading, &asked, &listed, (&slots, Look::at(now, seen)), now)
-        }))
-    }
-
-    /// `None`: the search or a card has to be waited for.
-    fn list_at_once(&self, reading: &Reading<S, Q>, asked: &ListAsked, now: Timestamp) -> Option<Response> {
-        let listed = match at_once(reading.search.list(&asked.question, now))? {
-            Ok(listed) => listed,
-            Err(error) => return Some(respond::problem(&refusal_of(error))),
-        };
-        let look = Look::at(now, reading.near.seen(listed.shop_ids.iter().copied()));
-        let resident = reading.near.pin();
-        let slots = resident_slots(&resident, &listed.shop_ids)?;
-        add(&self.counters.card_hits, count(slots.len()));
-        Some(self.list_of(reading, asked, &listed, (&slots, look), now))
-    }
-
-    /// The page of these slots: kept, held by the client, or composed.
-    fn list_of(
-        &self,
-        reading: &Reading<S, Q>,
-        asked: &ListAsked,
-        listed: &ListAnswer,
-        (slots, look): (&[Slot<'_>], Look),
-        now: Timestamp,
-    ) -> Response {
-        let url = (asked.is_near || reading.pages.keeps_any()).then(|| route::list_url(&asked.question));
-        let content_location = url.as_deref().filter(|_| asked.is_near).and_then(|url| url.parse().ok());
-        let standing = reading.lookout.last();
-        let pages = reading.pages.pin();
-        if let Some(kept) = url.as_deref().and_then(|url| pages.get(url))
-            && kept.holds_at(now, &standing)
-            && kept.is_listed_by(listed)
-            && kept.is_made_of(slots)
-        {
-            return self.send_kept_list(kept, listed, now, &asked.conditions, content_location);
-        }
-        let about = About::List(&asked.question, listed);
-        let draft = Draft::of(about, &listed.shop_ids, slots, &standing, now);
-        self.count_missing(slots);
-        // A page of at most 25 shops always fits.
-        let surrogate_key = surrogate_key(Some(asked.question.cell), &listed.shop_ids);
-        let reuse = reuse_of_list(&draft, listed);
-        let around = Around {
-            tag: Some(draft.tag.clone()),
-            cache: self.lifetimes.headers(reuse, earliest(draft.until, listed.changes_at), now),
-            surrogate_key: surrogate_key.clone(),
-            came_from: CameFrom::Composed,
-            content_location,
-        };
-        if asked.conditions.hold(&draft.tag) {
-            add(&self.counters.pages_not_modified, 1);
-            return respond::not_modified(around);
-        }
-        add(&self.counters.pages_composed, 1);
-        let body = draft.compose();
-        if let (true, Some(url), Some(surrogate_key), Some(documents)) =
-            (reading.pages.keeps_any(), url, surrogate_key, complete(&listed.shop_ids, slots))
-        {
-            let page =
-                Page { body: body.clone(), tag: draft.tag, surrogate_key, from: now, until: draft.until };
-            let made_from = Listed {
-                question: asked.question.clone(),
-                next_cursor: listed.next_cursor.clone(),
-                stale_since: listed.stale_since,
-            };
-            let standing = standing.fingerprint;
-            reading.pages.keep(&url, Kept { page, standing, documents, look, listed: Some(made_from) });
-        }
-        respond::found(body, around)
-    }
-
-    fn send_kept_list(
-        &self,
-        kept: &Kept,
-        listed: &ListAnswer,
-        now: Timestamp,
-        conditions: &Conditions,
-        content_location: Option<http::HeaderValue>,
-    ) -> Response {
-        let until = earliest(kept.page.until, listed.changes_at);
-        let reuse = if listed.stale_since.is_some() { Reuse::Short } else { Reuse::Full };
-        self.send_kept_as(kept, (reuse, until, now), conditions, content_location)
-    }
-
     pub(crate) fn send_kept(
         &self,
         kept: &Kept,
@@ -298,7 +189,7 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
         self.send_kept_as(kept, (Reuse::Full, until, now), conditions, content_location)
     }
 
-    fn send_kept_as(
+    pub(crate) fn send_kept_as(
         &self,
         kept: &Kept,
         (reuse, until, now): (Reuse, Option<Timestamp>, Timestamp),
@@ -321,69 +212,6 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
         respond::found(page.body.clone(), around)
     }
 
-    fn batch(
-        self: &Arc<Self>,
-        reading: &Arc<Reading<S, Q>>,
-        shop_ids: Vec<ShopId>,
-        min_revision: Option<RevisionToken>,
-        conditions: Conditions,
-    ) -> Answering {
-        if min_revision.is_none() {
-            let resident = reading.near.pin();
-            if let Some(slots) = resident_slots(&resident, &shop_ids) {
-                add(&self.counters.card_hits, count(slots.len()));
-                return Answering::Now(self.batch_of(reading, &shop_ids, &slots, None, &conditions));
-            }
-        }
-        let (front, reading) = (Arc::clone(self), Arc::clone(reading));
-        Answering::Later(Box::pin(async move {
-            let own_write = front.own_write(&reading, min_revision, &shop_ids).await;
-            let gathered = match own_write {
-                Some(_) => reading.gathering.cards_now(&shop_ids).await,
-                None => reading.gathering.cards(&shop_ids).await,
-            };
-            let slots: Vec<Slot<'_>> = gathered.iter().map(Slot::of).collect();
-            front.batch_of(&reading, &shop_ids, &slots, own_write, &conditions)
-        }))
-    }
-
-    fn batch_of(
-        &self,
-        reading: &Reading<S, Q>,
-        shop_ids: &[ShopId],
-        slots: &[Slot<'_>],
-        own_write: Option<OwnWrite>,
-        conditions: &Conditions,
-    ) -> Response {
-        let (now, standing) = (self.clock.now(), reading.lookout.last());
-        let draft = Draft::of(About::Batch(own_write), shop_ids, slots, &standing, now);
-        self.count_missing(slots);
-        let surrogate_key = surrogate_key(None, shop_ids);
-        let reuse = match (draft.is_complete(), &surrogate_key) {
-            // What is unknown to a store that is still being filled may be there in a moment.
-            (false, _) if !standing.is_complete => Reuse::Never,
-            (false, _) => Reuse::Short,
-            (true, Some(_)) => Reuse::Full,
-            (true, None) => Reuse::Private,
-        };
-        let around = Around {
-            tag: Some(draft.tag.clone()),
-            cache: self.lifetimes.headers(reuse, draft.until, now),
-            surrogate_key,
-            came_from: CameFrom::Composed,
-            content_location: None,
-        };
-        if let Some(OwnWrite { is_reached, .. }) = own_write {
-            return respond::for_own_write(respond::found(draft.compose(), around), is_reached);
-        }
-        if conditions.hold(&draft.tag) {
-            add(&self.counters.pages_not_modified, 1);
-            return respond::not_modified(around);
-        }
-        add(&self.counters.pages_composed, 1);
-        respond::found(draft.compose(), around)
-    }
-
     /// Waits for a client's own change, if it asked for that.
     pub(crate) async fn own_write(
         &self,
@@ -396,7 +224,7 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
         Some(OwnWrite { token, is_reached })
     }
 
-    fn count_missing(&self, slots: &[Slot<'_>]) {
+    pub(crate) fn count_missing(&self, slots: &[Slot<'_>]) {
         for slot in slots {
             if let Slot::Missing(reason) = slot {
                 add(&self.counters.shops_missing, 1);
@@ -409,28 +237,11 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
 }
 
 /// What a future answers without waiting. One that has to wait is dropped: asking is free of consequences.
-fn at_once<T>(asking: impl Future<Output = T>) -> Option<T> {
+pub(crate) fn at_once<T>(asking: impl Future<Output = T>) -> Option<T> {
     let asking = std::pin::pin!(asking);
     match asking.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Some(answer),
         Poll::Pending => None,
-    }
-}
-
-/// All positions, if no slot is missing: only a complete page is kept.
-fn complete(shop_ids: &[ShopId], slots: &[Slot<'_>]) -> Option<Vec<(ShopId, document_store::Position)>> {
-    shop_ids.iter().zip(slots).map(|(shop_id, slot)| Some((*shop_id, slot.position()?))).collect()
-}
-
-fn reuse_of_list(draft: &Draft<'_>, listed: &ListAnswer) -> Reuse {
-    if draft.is_complete() && listed.stale_since.is_none() { Reuse::Full } else { Reuse::Short }
-}
-
-fn refusal_of(error: SearchError) -> Refusal {
-    let said = error.to_string();
-    match error {
-        SearchError::Cursor { given } => route::malformed_cursor(&given, said),
-        SearchError::Unavailable { .. } => Problem::unavailable("search_unavailable", said),
     }
 }
 

@@ -213,6 +213,3 @@ async fn landed<T: Clone>(boarded: Option<Boarded<Gathered<T>>>, deadline: Insta
         Err(_) => Err(Missing::Late),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,6 +16,8 @@ pub mod gather; //     shop IDs                    -> slots: cards or why not
 pub mod flights; //    many readers of one shop    -> one get
 pub mod overlay; //    cell, clock                 -> distance, state, running ad
 pub mod page; //       slots                       -> tag, then bytes
+mod list; //           the way of a list request
+mod batch; //          the way of a batch request
 mod detail; //         the way of a detail request
 pub mod own_write; //  a revision token            -> a short wait
 pub mod home; //       a file                      -> the page for people

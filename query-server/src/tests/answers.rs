@@ -123,6 +123,11 @@ async fn an_unknown_and_a_closed_shop_are_told_apart() {
         {"status":410,"code":"shop_closed","detail":"shop 9 has closed for good"}
     "#]],
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_questions_are_told_what_is_allowed() {
+    let server = two_shops().await;
     check(
         &server.get("/v1/shops?ids=1,x").await,
         &expect![[r#"
