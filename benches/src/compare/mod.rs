@@ -35,6 +35,11 @@ use crate::tools::Tools;
 /// More distinct pages than the popularity curve has ranks cannot be asked for.
 const PAGES_MAX: u64 = 2_000;
 
+/// Opening hours begin and end at quarters of an hour.
+const ROUND_TIMES_S: i64 = 900;
+/// Sampling, starting the peers and checking take less.
+const CHECKED_WITHIN_S: i64 = 90;
+
 /// What is compared, and for how long.
 #[derive(Clone, Debug, Args)]
 pub struct CompareOptions {
@@ -78,9 +83,13 @@ pub async fn compare(options: &CompareOptions, command: String) -> anyhow::Resul
     let store = shops::store(&place, options.shops).await?;
     let mut servers = Servers::of_shopfront(&place, &client, &store).await?;
     let kept = format!("http://{}", servers.get(contestants::Server::Kept)?.address);
+    if let Err(error) = peers::redis::fill(&tools, &place, &client, &kept, options.shops).await {
+        say(&format!("Redis: {error:#}"));
+    }
+    a_quiet_moment().await;
     let sampled = Sampled::from(&client, &kept, usize::try_from(options.pages)?).await?;
     sampled.write_files(&place.files())?;
-    servers.start_peers(&tools, &place, &client, options.shops, &sampled).await?;
+    servers.start_peers(&tools, &place, &client, &sampled).await;
 
     let (mut lanes, refused) = checked(options, &place, &client, &servers, &sampled).await?;
     let effort = Effort {
@@ -111,6 +120,16 @@ pub async fn compare(options: &CompareOptions, command: String) -> anyhow::Resul
         report::keep(&results, &folder)?;
     }
     Ok(report::summary::plain(&results))
+}
+
+/// Shops open and close at round times, which moves them on lists: sampling and checking are to see the same ones.
+async fn a_quiet_moment() {
+    let second = jiff::Timestamp::now().as_second();
+    let left = ROUND_TIMES_S - second.rem_euclid(ROUND_TIMES_S);
+    if left < CHECKED_WITHIN_S {
+        say(&format!("waiting {left} s: then shops open and close"));
+        tokio::time::sleep(std::time::Duration::from_secs(left.unsigned_abs() + 1)).await;
+    }
 }
 
 /// The contestants that answer as they should, and what is wrong with the others.

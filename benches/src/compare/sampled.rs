@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -13,13 +14,18 @@ use serde_json::Value;
 
 use crate::page;
 
+/// A full page.
+const LIST_CARDS: usize = 25;
+/// About 4 kB.
+const SMALL_LIST_BYTES: RangeInclusive<usize> = 3_400..=4_600;
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// 25 cards, about 14 kB.
+    /// A full page of 25 cards.
     List,
-    /// About 7 cards, about 4 kB.
+    /// A page of few cards, about 4 kB.
     SmallList,
     /// One shop.
     Detail,
@@ -44,24 +50,18 @@ impl Kind {
     pub const fn title(self) -> &'static str {
         match self {
             Self::List => "List of 25 shops",
-            Self::SmallList => "List of about 7 shops",
+            Self::SmallList => "List of about 4 kB",
             Self::Detail => "Shop detail",
         }
     }
 
-    /// How many cards stand on it.
-    #[must_use]
-    pub const fn cards(self) -> usize {
+    /// Whether a list is of this kind.
+    fn takes(self, cards: usize, body_bytes: usize) -> bool {
         match self {
-            Self::List => 25,
-            Self::SmallList => 7,
-            Self::Detail => 1,
+            Self::List => cards == LIST_CARDS,
+            Self::SmallList => SMALL_LIST_BYTES.contains(&body_bytes),
+            Self::Detail => false,
         }
-    }
-
-    /// How many cards a list of this kind may have.
-    fn takes(self, cards: usize) -> bool {
-        cards.abs_diff(self.cards()) <= usize::from(self == Self::SmallList)
     }
 }
 
@@ -249,7 +249,7 @@ impl Sampler<'_> {
         let shop_ids = page::shop_ids(&body)?;
         for kind in [Kind::List, Kind::SmallList] {
             let found = self.found.entry(kind).or_default();
-            if kind.takes(shop_ids.len()) && found.len() < self.pages_max {
+            if kind.takes(shop_ids.len(), body.len()) && found.len() < self.pages_max {
                 found.push(Page { path: path.to_owned(), body, shop_ids });
                 break;
             }
@@ -266,7 +266,7 @@ impl Sampler<'_> {
     /// Details of shops that stand on the lists, the first of each list first.
     async fn details(&mut self) -> anyhow::Result<()> {
         let lists = self.found.get(&Kind::List).map_or(&[][..], Vec::as_slice);
-        let places = (0..Kind::List.cards()).flat_map(|place| lists.iter().map(move |page| (page, place)));
+        let places = (0..LIST_CARDS).flat_map(|place| lists.iter().map(move |page| (page, place)));
         let mut shop_ids = BTreeSet::new();
         for (page, place) in places {
             shop_ids.extend(page.shop_ids.get(place).cloned());
@@ -337,15 +337,14 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_sorted_by_how_many_shops_stand_on_them() {
-        for (kind, cards, expected) in [
-            (Kind::List, 25, true),
-            (Kind::List, 24, false),
-            (Kind::SmallList, 6, true),
-            (Kind::SmallList, 8, true),
-            (Kind::SmallList, 9, false),
+    fn full_lists_are_told_by_their_shops_and_small_ones_by_their_bytes() {
+        for (kind, cards, body_bytes, expected) in [
+            (Kind::List, 25, 14_500, true),
+            (Kind::List, 24, 14_500, false),
+            (Kind::SmallList, 5, 4_000, true),
+            (Kind::SmallList, 5, 5_000, false),
         ] {
-            assert_eq!(kind.takes(cards), expected, "{kind:?} {cards}");
+            assert_eq!(kind.takes(cards, body_bytes), expected, "{kind:?} {cards} {body_bytes}");
         }
     }
 }

@@ -62,17 +62,7 @@ impl Servers {
     }
 
     /// Starts the peers on the sampled pages. One that cannot be started is left out, and the table says why.
-    ///
-    /// # Errors
-    /// When the query server to fill Redis from does not run.
-    pub async fn start_peers(
-        &mut self,
-        tools: &Tools,
-        place: &Place,
-        client: &Client,
-        shops: u64,
-        sampled: &Sampled,
-    ) -> anyhow::Result<()> {
+    pub async fn start_peers(&mut self, tools: &Tools, place: &Place, client: &Client, sampled: &Sampled) {
         let page = format!("/{}/0.json", Kind::List.folder());
         let nginx = started_nginx(tools, place, client, &page).await;
         let varnish = match &nginx {
@@ -95,9 +85,7 @@ impl Servers {
         let prepared = served(client, &page, own::hyper_prepared(place)).await;
         self.note(Server::HyperPrepared, prepared);
         self.note(Server::HyperCopied, served(client, &page, own::hyper_copied(place)).await);
-        let query_server = format!("http://{}", self.get(Server::Kept)?.address);
-        let redis = redis::start(tools, place, client, &query_server, shops, sampled).await;
-        let axum = match redis {
+        let axum = match redis::start(tools, place, sampled).await {
             Ok(redis) => {
                 self.redis_loaded_after = Some(redis.loaded_after);
                 let page = format!("/mget{page}");
@@ -109,7 +97,6 @@ impl Servers {
             Err(error) => Err(error),
         };
         self.note(Server::AxumRedis, axum);
-        Ok(())
     }
 
     /// A server that runs.

@@ -34,24 +34,16 @@ pub struct Redis {
     pub loaded_after: Duration,
 }
 
-/// Starts it with all shops, which are asked of a query server once and then loaded from a file.
+/// Redis' own file of all shops.
+const FILE: &str = "shops.rdb";
+
+/// Starts it with all shops from its file.
 ///
 /// # Errors
-/// When it is not there, or does not take or load the shops.
-pub async fn start(
-    tools: &Tools,
-    place: &Place,
-    client: &Client,
-    query_server: &str,
-    shops: u64,
-    sampled: &Sampled,
-) -> anyhow::Result<Redis> {
-    let file = place.data.join("shops.rdb");
-    if !file.is_file() {
-        fill(tools, place, client, query_server, shops).await?;
-    }
+/// When it is not there, or does not load the shops.
+pub async fn start(tools: &Tools, place: &Place, sampled: &Sampled) -> anyhow::Result<Redis> {
     let began = Instant::now();
-    let (mut child, address) = spawn(tools, place, "shops.rdb")?;
+    let (mut child, address) = spawn(tools, place, FILE)?;
     let mut connection = connected(&mut child, address).await?;
     let loaded_after = began.elapsed();
     overwrite(&mut connection, sampled).await?;
@@ -81,13 +73,20 @@ async fn connected(child: &mut Child, address: SocketAddr) -> anyhow::Result<Mul
         .await
 }
 
-async fn fill(
+/// Makes the file of all shops, which are asked of a query server once.
+///
+/// # Errors
+/// When Redis is not there or does not take the shops, or the query server does not give them.
+pub async fn fill(
     tools: &Tools,
     place: &Place,
     client: &Client,
     query_server: &str,
     shops: u64,
 ) -> anyhow::Result<()> {
+    if place.data.join(FILE).is_file() {
+        return Ok(());
+    }
     say(&format!("filling Redis with {shops} shops, once"));
     let unfinished = "unfinished.rdb";
     drop(std::fs::remove_file(place.data.join(unfinished)));
@@ -106,7 +105,7 @@ async fn fill(
     patient.set_response_timeout(PATIENCE);
     redis::cmd("SAVE").query_async::<()>(&mut patient).await.context("saving")?;
     drop(child);
-    rename(&place.data, unfinished, "shops.rdb")
+    rename(&place.data, unfinished, FILE)
 }
 
 fn rename(folder: &Path, from: &str, to: &str) -> anyhow::Result<()> {

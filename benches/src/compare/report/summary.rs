@@ -175,7 +175,7 @@ pub(crate) mod tests {
         expect_test::expect![[r#"
             page              who                                                   CPU µs  × nginx  body bytes  p50 ms  p99 ms  p99.9 ms  memory MiB
             List of 25 shops  nginx, static files                                     8.00                14500    0.12    0.40      1.25      20 (5)
-            List of 25 shops  Varnish, ESI of 25 fragments                          628.00                14500    0.12    0.40      1.25      20 (5)
+            List of 25 shops  Varnish, ESI of a fragment per card                   628.00                14500    0.12    0.40      1.25      20 (5)
             List of 25 shops  Shopfront, composed                                    10.00                14500    0.12    0.40      1.25      20 (5)
             List of 25 shops  Shopfront, unchanged, br (not measured: not offered)
         "#]]
