@@ -28,8 +28,8 @@ fn stripe_of(shop_id: ShopId) -> usize {
 }
 
 /// What was counted when some shops were looked at. Counts never come back, so as long as they are the same, no change
-/// of these shops has been applied since.
-#[derive(Debug)]
+/// of these shops has been applied since. The default one is of no shops.
+#[derive(Debug, Default)]
 pub struct Seen(Box<[(usize, AtomicU64)]>);
 
 impl Seen {

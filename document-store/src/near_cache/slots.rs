@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use papaya::{Compute, HashMap, LocalGuard, Operation};
+use papaya::{Compute, HashMap, LocalGuard, Operation, ResizeMode};
 use shop_document::{DetailPart, ListPart};
 use shop_id::ShopId;
 
@@ -101,7 +101,9 @@ pub(super) struct Slots<T> {
 impl<T: Weighed> Slots<T> {
     pub(super) fn new(bytes_max: usize) -> Self {
         Self {
-            map: HashMap::with_hasher(IdHasher),
+            // A map that grows by `compute` alone never finishes an incremental resize (papaya 0.2), and every get
+            // probes a chain of old tables: 440 ns at 70,000 slots instead of 6.
+            map: HashMap::builder().hasher(IdHasher).resize_mode(ResizeMode::Blocking).build(),
             bytes: AtomicI64::new(0),
             bytes_max: u64::try_from(bytes_max).unwrap_or(u64::MAX),
             tickets: AtomicU64::new(0),
