@@ -21,8 +21,8 @@ const COUNTED_EVERY: u64 = 1_000;
 const DEAD_LETTERS_MAX: u32 = 10_000;
 
 const SCHEMA: &str = "
-    PRAGMA journal_mode = WAL;
     PRAGMA synchronous = OFF;
+    PRAGMA journal_mode = WAL;
     CREATE TABLE IF NOT EXISTS messages (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         body TEXT NOT NULL,
