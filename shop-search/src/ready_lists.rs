@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use papaya::HashMap;
+use papaya::{HashMap, ResizeMode};
 
 use crate::index::{Index, Spread};
 use crate::ordered::{ListName, Ordered, View};
@@ -50,7 +50,9 @@ pub(crate) struct ReadyFigures {
 impl ReadyLists {
     pub(crate) fn new(bytes_max: u64) -> Self {
         Self {
-            slots: HashMap::with_hasher(Spread),
+            // A map that grows by `get_or_insert_with` alone never finishes an incremental resize (papaya 0.2), and
+            // every get probes a chain of old tables.
+            slots: HashMap::builder().hasher(Spread).resize_mode(ResizeMode::Blocking).build(),
             bytes: AtomicU64::new(0),
             bytes_max,
             // 0 is the generation of lists that nobody stands in.
