@@ -6,19 +6,19 @@
 //! ```
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+mod country;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use h3o::{CellIndex, LatLng, Resolution};
+use h3o::CellIndex;
 use jiff::Timestamp;
-use rustix::time::{ClockId, clock_gettime};
-use shop_document::hours::{Times, week};
-use shop_document::{Area, Held, ListPart, Place, ReviewsSection, Sections, ShopDocument, ShopSection};
-use shop_id::{Revision, ShopId};
+use shop_document::ListPart;
 use shop_search::{AreaLists, AreaListsLimits, ListQuestion, ShopIndexer, ShopSearch, Sort};
 
-const WORDS: [&str; 8] = ["pizza", "kebab", "sushi", "curry", "burger", "chicken", "thai", "vegan"];
+use country::{part_of, resident_bytes, spent};
+
 /// Changed between two publishings at 1,000 changes a second.
 const CHANGES: u64 = 200;
 
@@ -85,12 +85,6 @@ fn main() {
     println!("{:?}", index.figures());
 }
 
-/// CPU time of this thread: other programs on the machine do not count.
-fn spent() -> Duration {
-    let spent = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(spent.tv_sec.unsigned_abs(), u32::try_from(spent.tv_nsec).unwrap())
-}
-
 fn question(cell: CellIndex, category: Option<&str>) -> ListQuestion {
     ListQuestion { cell, category: category.map(Arc::from), sort: Sort::Recommended, cursor: None }
 }
@@ -103,45 +97,4 @@ fn ask(index: &AreaLists, question: &ListQuestion, now: Timestamp) -> usize {
         std::task::Poll::Ready(answer) => answer.unwrap().shop_ids.len(),
         std::task::Poll::Pending => 0,
     }
-}
-
-/// Kitchens are twice as dense in the middle, open at half past or on the hour, and deliver some three kilometres far.
-fn part_of(number: u64, round: u64, reach: f64) -> ListPart {
-    let chance = |salt: u64| {
-        let mixed = (number * 31 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32
-    };
-    #[allow(clippy::cast_precision_loss)]
-    let spread = |salt| (chance(salt) as f64 / f64::from(u32::MAX) - 0.5) * reach;
-    let far = spread(1).abs() * 2.0 / reach;
-    let place = Place { lat: 51.5 + spread(2) * far, lng: -0.1 + spread(3) * far };
-    let home = LatLng::new(place.lat, place.lng).unwrap().to_cell(Resolution::Eight);
-    let opens = 600 + u32::try_from(chance(4) % 16).unwrap() * 30;
-    let days = (0..7).map(|day| (day * 1_440 + opens, day * 1_440 + opens + 600));
-    let stars = |salt| u32::try_from((chance(salt) + round) % 100).unwrap();
-    let revision = Revision::new(1, round + 1);
-    let shop = ShopSection {
-        categories: vec![WORDS[usize::try_from(chance(5) % 8).unwrap()].to_owned()],
-        location: place,
-        times: Times { time_zone: "Europe/London".to_owned(), open_minutes: week(days), pauses: vec![] },
-        lowest_fee_amount: i64::try_from(chance(6) % 400).unwrap(),
-        min_order_amount: i64::try_from(chance(7) % 20 * 100).unwrap(),
-        area: Area::Circle(3_000),
-        cells: home.grid_disk::<Vec<_>>(3).into_iter().map(u64::from).collect(),
-        card: format!("\"name\":\"Shop {number}\""),
-        detail: "\"menus\":[]".to_owned(),
-    };
-    let reviews = ReviewsSection { by_stars: [8, 9, 10, 11, 12].map(stars), detail: "{}".to_owned() };
-    let sections = Sections {
-        shop: Held::Present(revision, shop),
-        reviews: Held::Present(revision, reviews),
-        ..Sections::default()
-    };
-    ShopDocument::assemble(ShopId::new(number).unwrap(), &sections).list
-}
-
-/// As Linux counts them.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4_096
 }

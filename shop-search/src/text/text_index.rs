@@ -36,7 +36,7 @@ impl Default for TextLimits {
 /// Values for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TextFigures {
-    /// Shops that can be found.
+    /// Indexed shops.
     pub shops: u64,
     /// Parts of the index that every question looks into.
     pub segments: u64,
@@ -70,6 +70,8 @@ pub struct TextIndex {
     writing: Mutex<Writing>,
     published: ArcSwapOption<Segments>,
     published_at: PublishedAt,
+    shops: AtomicU64,
+    index_bytes: AtomicU64,
     folds: AtomicU64,
     publishes: AtomicU64,
     failures: AtomicU64,
@@ -88,27 +90,25 @@ impl TextIndex {
             waiting: Mutex::default(),
             published: ArcSwapOption::empty(),
             published_at: PublishedAt::never(),
+            shops: AtomicU64::new(0),
+            index_bytes: AtomicU64::new(0),
             folds: AtomicU64::new(0),
             publishes: AtomicU64::new(0),
             failures: AtomicU64::new(0),
         })
     }
 
-    /// For metrics. Waits for a publishing that is under way, so not for the thread of a request.
+    /// For metrics.
     #[must_use]
     pub fn figures(&self) -> TextFigures {
-        let (shops, index_bytes) = {
-            let writing = self.writing();
-            (writing.shops(), writing.bytes())
-        };
         let (waiting_shops, waiting_bytes) = {
             let waiting = self.waiting();
             (waiting.shops() as u64, waiting.bytes())
         };
         TextFigures {
-            shops,
+            shops: self.shops.load(Ordering::Relaxed),
             segments: self.published.load().as_ref().map_or(0, |segments| segments.count() as u64),
-            index_bytes,
+            index_bytes: self.index_bytes.load(Ordering::Relaxed),
             waiting_shops,
             waiting_bytes,
             folds: self.folds.load(Ordering::Relaxed),
@@ -117,8 +117,9 @@ impl TextIndex {
         }
     }
 
-    /// [`ShopIndexer::publish`], saying what went wrong. Takes milliseconds where something changed, seconds after a
-    /// first scan: call it every second, outside of the threads of requests (`spawn_blocking`).
+    /// [`ShopIndexer::publish`], saying what went wrong. Call it every second, and once after the first scan, outside of
+    /// the threads of requests (`spawn_blocking`): it takes milliseconds where something changed, and seconds after a
+    /// first scan. Questions do not wait for it, nor do folds within [`TextLimits`].
     ///
     /// # Errors
     /// Where the engine fails; nothing is lost, and the next call tries again.
@@ -140,6 +141,8 @@ impl TextIndex {
             self.waiting().put_back(changes);
             return Err(error);
         }
+        self.shops.store(writing.shops(), Ordering::Relaxed);
+        self.index_bytes.store(writing.bytes(), Ordering::Relaxed);
         Ok(writing)
     }
 
