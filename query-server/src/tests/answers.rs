@@ -274,6 +274,33 @@ async fn a_closed_shop_leaves_the_list_before_the_lists_are_published() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_card_that_is_newer_than_its_list_ends_the_page_in_time() {
+    let server = Server::usual().await;
+    server.save(7, sections("Napoli", 1)).await;
+    let open = server.get(&list_url()).await;
+    assert_eq!(
+        open.header("cache-control"),
+        "public, max-age=2, s-maxage=10, stale-while-revalidate=20, stale-if-error=3600"
+    );
+    // Folded, but not published yet: the list does not know that it closes within a minute.
+    let mut closing = sections("Napoli", 2);
+    open_minutes(&mut closing, vec![(0, 17 * 60 + 1)]);
+    server.later(50);
+    assert!(server.save_unseen(7, closing).await);
+    let revision =
+        |server: &Server| server.reading.near.pin().get(id(7)).unwrap().part.revision(shop_id::Writer::Shop);
+    while revision(&server) < Some(shop_id::Revision::new(1, 2)) {
+        tokio::task::yield_now().await;
+    }
+    let page = server.get(&list_url()).await;
+    assert_eq!(page.header("cache-control"), "public, max-age=2, s-maxage=10, stale-if-error=3600");
+    server.clock.set(at("2026-11-23T17:00:53Z"));
+    let kept = server.get(&list_url()).await;
+    assert!(kept.is_kept());
+    assert_eq!(kept.header("cache-control"), "public, max-age=2, s-maxage=7, stale-if-error=3600");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_large_batch_stays_with_who_asked() {
     let server = Server::usual().await;
     let ids = |until: u64| (1..=until).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
