@@ -44,6 +44,7 @@ pub trait LogFollower: Send + Sync + 'static {
 #[derive(Debug, Default)]
 pub struct FollowProgress {
     caught_up: AtomicBool,
+    failing: AtomicBool,
     /// Microseconds since 1970; 0: never.
     last_contact: AtomicI64,
     folded: AtomicU64,
@@ -56,6 +57,12 @@ impl FollowProgress {
     #[must_use]
     pub fn is_caught_up(&self) -> bool {
         self.caught_up.load(Ordering::Acquire)
+    }
+
+    /// The store failed since all of the log was last folded: what is saved meanwhile is not seen.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
     }
 
     /// When the store last answered.
@@ -143,6 +150,7 @@ impl<S: DocumentReader + ChangeLog> Following<S> {
     async fn pause(&mut self, error: &StoreError) {
         let pause = PAUSE.saturating_mul(1 << self.failures.min(16)).min(PAUSE_MAX);
         self.failures += 1;
+        self.progress.failing.store(true, Ordering::Release);
         tracing::warn!(%error, failures = self.failures, "cannot follow the change log; resident shops go on being read");
         tokio::time::sleep(pause).await;
     }
@@ -233,6 +241,7 @@ impl<S: DocumentReader + ChangeLog> Following<S> {
         self.failures = 0;
         self.followers.iter().for_each(|follower| follower.caught_up());
         self.progress.contact();
+        self.progress.failing.store(false, Ordering::Release);
         self.progress.caught_up.store(true, Ordering::Release);
     }
 }

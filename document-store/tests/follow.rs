@@ -126,10 +126,15 @@ async fn a_quiet_night_is_told_from_a_dead_store() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let midnight = contact(&progress);
     assert!(midnight > evening, "nothing was saved, yet the store answers");
+    assert!(!progress.is_failing());
     store.set_broken(Some(StoreError::TimedOut { store: "memory".to_owned(), waited_ms: 1 }));
     while jiff::Timestamp::now() <= midnight {}
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(contact(&progress), midnight);
+    assert!(progress.is_failing());
+    store.set_broken(None);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(!progress.is_failing(), "the store is back");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::searches::Search;
 use document_store::DocumentReader;
 use service_runtime::Drain;
 use service_runtime::program::{BindError, bind};
-use shop_search::ShopSearch;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::task::TaskTracker;
@@ -123,7 +123,7 @@ impl Drop for Waking {
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub async fn listen<S: DocumentReader, Q: ShopSearch>(
+pub async fn listen<S: DocumentReader, Q: Search>(
     config: &Config,
     door: &Door<S, Q>,
     drain: &Drain,
@@ -190,7 +190,7 @@ where
 }
 
 /// Accepts until the end has begun, then waits for the connections.
-async fn accept<S: DocumentReader, Q: ShopSearch>(
+async fn accept<S: DocumentReader, Q: Search>(
     listener: TcpListener,
     door: Door<S, Q>,
     patience: Patience,

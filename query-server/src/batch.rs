@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::searches::Search;
 use document_store::DocumentReader;
 use shop_id::{RevisionToken, ShopId};
-use shop_search::ShopSearch;
 
 use crate::front::{Answering, Front, Reading};
 use crate::gather::{Slot, resident_slots};
@@ -14,7 +14,7 @@ use crate::page::{About, Draft, OwnWrite, surrogate_key};
 use crate::respond::{self, Around, CameFrom, Response};
 use crate::validator::Conditions;
 
-impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
+impl<S: DocumentReader, Q: Search> Front<S, Q> {
     pub(crate) fn batch(
         self: &Arc<Self>,
         reading: &Arc<Reading<S, Q>>,

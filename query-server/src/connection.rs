@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::searches::Search;
 use document_store::DocumentReader;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use shop_search::ShopSearch;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -77,7 +77,7 @@ impl Pulse {
 }
 
 /// Serves a connection until either side ends it.
-pub async fn serve<S: DocumentReader, Q: ShopSearch>(
+pub async fn serve<S: DocumentReader, Q: Search>(
     stream: TcpStream,
     door: Door<S, Q>,
     patience: Patience,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::searches::Search;
 use document_store::{DocumentReader, Lookup, Stored};
 use http::StatusCode;
 use shop_document::DetailPart;
 use shop_id::{RevisionToken, ShopId};
-use shop_search::ShopSearch;
 
 use crate::front::{Answering, Front, Reading};
 use crate::gather::{Gathered, Missing, Slot};
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::respond::{self, Around, CameFrom, Response};
 use crate::validator::Conditions;
 
-impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
+impl<S: DocumentReader, Q: Search> Front<S, Q> {
     pub(crate) fn detail(
         self: &Arc<Self>,
         reading: &Arc<Reading<S, Q>>,

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use crate::searches::Search;
 use document_store::DocumentReader;
 use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http::{Method, StatusCode, Version};
 use hyper::body::Incoming;
-use shop_search::ShopSearch;
 
 use crate::config::{Config, size};
 use crate::connection::Pulse;
@@ -40,7 +40,7 @@ impl<S, Q> Clone for Door<S, Q> {
     }
 }
 
-impl<S: DocumentReader, Q: ShopSearch> Door<S, Q> {
+impl<S: DocumentReader, Q: Search> Door<S, Q> {
     /// To this front, with these limits.
     #[must_use]
     pub fn new(front: Arc<Front<S, Q>>, config: &Config) -> Self {
@@ -155,7 +155,7 @@ pub struct Doorway<S, Q> {
     pulse: Arc<Pulse>,
 }
 
-impl<S: DocumentReader, Q: ShopSearch> Doorway<S, Q> {
+impl<S: DocumentReader, Q: Search> Doorway<S, Q> {
     /// For a connection with this pulse.
     #[must_use]
     pub const fn new(door: Door<S, Q>, pulse: Arc<Pulse>) -> Self {
@@ -163,7 +163,7 @@ impl<S: DocumentReader, Q: ShopSearch> Doorway<S, Q> {
     }
 }
 
-impl<S: DocumentReader, Q: ShopSearch> hyper::service::Service<http::Request<Incoming>> for Doorway<S, Q> {
+impl<S: DocumentReader, Q: Search> hyper::service::Service<http::Request<Incoming>> for Doorway<S, Q> {
     type Response = Response;
     type Error = Infallible;
     type Future = Answered;

@@ -12,23 +12,28 @@ use service_runtime::program::Context;
 use service_runtime::{Clock, Readiness};
 use shop_document::ListPart;
 use shop_id::ShopId;
-use shop_search::{ShopIndexer, ShopSearch};
+use shop_search::ShopIndexer;
 
 use crate::front::Reading;
 use crate::metrics::{Gauge, Gauges};
+use crate::searches::{Search, SearchIndexer};
 
 /// How often changed lists are published.
 pub const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+/// How often changed words are.
+pub const PUBLISH_TEXT_EVERY: Duration = Duration::from_secs(1);
 /// How often readiness is looked at until the first scan is done.
 const READY_LOOK: Duration = Duration::from_millis(10);
 
 const STORE: &str = "store";
 const LISTS: &str = "lists";
+const TEXT: &str = "text search";
 
 /// Names what must hold before this server is ready.
 pub fn expect_store(readiness: &Readiness) {
     readiness.expect(STORE, "not opened yet");
     readiness.expect(LISTS, "waiting for the store");
+    readiness.expect(TEXT, "waiting for the lists");
 }
 
 /// Waits until the directory is there, saying why not yet.
@@ -75,7 +80,7 @@ impl<Q: ShopIndexer> LogFollower for Feeder<Q> {
 pub fn followers<S, Q>(reading: &Reading<S, Q>, clock: &Clock) -> Vec<Arc<dyn LogFollower>>
 where
     S: DocumentReader,
-    Q: ShopSearch + ShopIndexer,
+    Q: Search + SearchIndexer,
 {
     let near: Arc<dyn LogFollower> = Arc::clone(&reading.near) as _;
     let feeder = Feeder {
@@ -90,12 +95,14 @@ where
 pub fn start<S, Q>(reading: &Arc<Reading<S, Q>>, context: &Context)
 where
     S: DocumentReader + ChangeLog,
-    Q: ShopSearch + ShopIndexer,
+    Q: Search + SearchIndexer,
 {
     let store = Arc::clone(reading.near.store());
     let following = follow(store, followers(reading, &context.clock), Arc::clone(&reading.progress));
     until_the_end(context, following);
     until_the_end(context, publish(Arc::clone(reading), context.clock.clone()));
+    let readiness = context.readiness.clone();
+    until_the_end(context, publish_text(Arc::clone(reading), context.clock.clone(), readiness));
     let looking = Arc::clone(reading);
     until_the_end(context, async move { looking.lookout.look_on(&**looking.near.store()).await });
     until_the_end(context, say_when_ready(Arc::clone(reading), context.readiness.clone()));
@@ -114,10 +121,11 @@ where
     });
 }
 
-async fn publish<S: DocumentReader, Q: ShopSearch + ShopIndexer>(reading: Arc<Reading<S, Q>>, clock: Clock) {
+/// Not while the store fails: lists that may have missed something have to grow old, and say so.
+async fn publish<S: DocumentReader, Q: Search + SearchIndexer>(reading: Arc<Reading<S, Q>>, clock: Clock) {
     loop {
         tokio::time::sleep(PUBLISH_EVERY).await;
-        if reading.progress.is_caught_up() {
+        if reading.progress.is_caught_up() && !reading.progress.is_failing() {
             let (lists, now) = (Arc::clone(&reading.search), clock.now());
             // Sorting after a bulk takes a while; requests on this thread should not wait for it.
             if let Err(error) = tokio::task::spawn_blocking(move || lists.publish(now)).await {
@@ -127,11 +135,38 @@ async fn publish<S: DocumentReader, Q: ShopSearch + ShopIndexer>(reading: Arc<Re
     }
 }
 
-async fn say_when_ready<S: DocumentReader, Q: ShopSearch>(reading: Arc<Reading<S, Q>>, readiness: Readiness) {
-    readiness.expect(LISTS, "being read from the store for the first time");
+/// The first time right after the first scan. Words that cannot be indexed keep no list from being read: this server
+/// is ready all the same.
+async fn publish_text<S, Q>(reading: Arc<Reading<S, Q>>, clock: Clock, readiness: Readiness)
+where
+    S: DocumentReader,
+    Q: Search + SearchIndexer,
+{
+    first_scan(&reading).await;
+    readiness.expect(TEXT, "words are being indexed for the first time");
+    loop {
+        if !reading.progress.is_failing() {
+            let (text, now) = (Arc::clone(&reading.search), clock.now());
+            match tokio::task::spawn_blocking(move || text.publish_text(now)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "publishing words failed; trying again"),
+                Err(error) => tracing::error!(%error, "publishing words crashed; trying again"),
+            }
+            readiness.hold(TEXT);
+        }
+        tokio::time::sleep(PUBLISH_TEXT_EVERY).await;
+    }
+}
+
+async fn first_scan<S: DocumentReader, Q: Search>(reading: &Reading<S, Q>) {
     while !reading.progress.is_caught_up() {
         tokio::time::sleep(READY_LOOK).await;
     }
+}
+
+async fn say_when_ready<S: DocumentReader, Q: Search>(reading: Arc<Reading<S, Q>>, readiness: Readiness) {
+    readiness.expect(LISTS, "being read from the store for the first time");
+    first_scan(&reading).await;
     readiness.hold(LISTS);
     let shops = reading.near.resident_cards();
     tracing::info!(shops, "ready: the store was read");
@@ -141,7 +176,7 @@ async fn say_when_ready<S: DocumentReader, Q: ShopSearch>(reading: Arc<Reading<S
 pub fn show<S, Q>(reading: &Arc<Reading<S, Q>>, context: &Context)
 where
     S: DocumentReader,
-    Q: ShopSearch,
+    Q: Search,
 {
     type Look<S, Q> = fn(&Reading<S, Q>) -> f64;
     let looks: [(&'static str, &'static str, Look<S, Q>); 9] = [

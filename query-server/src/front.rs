@@ -8,12 +8,12 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
+use crate::searches::Search;
 use document_store::{DocumentReader, FollowProgress, NearCache};
 use http::Uri;
 use jiff::Timestamp;
 use service_runtime::Clock;
 use shop_id::{RevisionToken, ShopId};
-use shop_search::ShopSearch;
 
 use crate::config::Config;
 use crate::gather::{Gathering, Missing, Slot};
@@ -27,6 +27,7 @@ use crate::pages::{Kept, Pages};
 use crate::problem::Problem;
 use crate::respond::{self, Around, CameFrom, Response};
 use crate::route::{self, NotRouted, Request};
+use crate::search::SearchAsked;
 use crate::standing::Lookout;
 use crate::validator::Conditions;
 
@@ -49,7 +50,7 @@ pub struct Reading<S, Q> {
     pub gathering: Gathering<S>,
 }
 
-impl<S: DocumentReader, Q: ShopSearch> Reading<S, Q> {
+impl<S: DocumentReader, Q: Search> Reading<S, Q> {
     /// Nothing resident yet.
     #[must_use]
     pub fn new(
@@ -90,7 +91,7 @@ pub enum Answering {
     Later(Pin<Box<dyn Future<Output = Response> + Send>>),
 }
 
-impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
+impl<S: DocumentReader, Q: Search> Front<S, Q> {
     /// Without a store: everything but the home page is refused until [`Front::open`].
     #[must_use]
     pub fn new(config: &Config, clock: Clock, counters: Arc<Counters>, home: Option<HomePage>) -> Self {
@@ -131,10 +132,13 @@ impl<S: DocumentReader, Q: ShopSearch> Front<S, Q> {
         };
         let answering = match request {
             Request::Home => Answering::Now(self.home(&conditions)),
-            Request::List(question) => self.list(reading, ListAsked { question, is_near: false, conditions }),
-            Request::ListNear(question) => {
-                self.list(reading, ListAsked { question, is_near: true, conditions })
+            Request::List(question) => {
+                self.listed(reading, ListAsked { question, is_near: false, conditions })
             }
+            Request::ListNear(question) => {
+                self.listed(reading, ListAsked { question, is_near: true, conditions })
+            }
+            Request::Search(question) => self.listed(reading, SearchAsked { question, conditions }),
             Request::Detail { shop_id, min_revision } => {
                 self.detail(reading, shop_id, min_revision, conditions)
             }
@@ -250,6 +254,7 @@ const fn endpoint_of(request: &Request) -> Endpoint {
         Request::Home => Endpoint::Home,
         Request::List(_) => Endpoint::List,
         Request::ListNear(_) => Endpoint::ListNear,
+        Request::Search(_) => Endpoint::Search,
         Request::Detail { min_revision: Some(_), .. } | Request::Batch { min_revision: Some(_), .. } => {
             Endpoint::OwnWrite
         }

@@ -1,8 +1,8 @@
 //! The read path: HTTP requests answered from shop documents, never from writers.
 //!
-//! In: requests of apps and CDNs; the document store and its change log. Out: lists, details and batches as JSON,
-//! with validators, lifetimes and tags, or a refusal that helps. It deliberately does not know writers, their APIs
-//! or events: with all of them dead it answers as before.
+//! In: requests of apps and CDNs; the document store and its change log. Out: lists, searches, details and batches as
+//! JSON, with validators, lifetimes and tags, or a refusal that helps. It deliberately does not know writers, their
+//! APIs or events: with all of them dead it answers as before.
 #![forbid(unsafe_code)]
 
 pub mod config; //     file, flags                 -> Config
@@ -16,7 +16,10 @@ pub mod gather; //     shop IDs                    -> slots: cards or why not
 pub mod flights; //    many readers of one shop    -> one get
 pub mod overlay; //    cell, clock                 -> distance, state, running ad
 pub mod page; //       slots                       -> tag, then bytes
+pub mod searches; //   area lists and text search  -> one handle to ask, one to follow with
+mod listed; //         what lists and searches share
 mod list; //           the way of a list request
+mod search; //         the way of a text search
 mod batch; //          the way of a batch request
 mod detail; //         the way of a detail request
 pub mod own_write; //  a revision token            -> a short wait
@@ -36,7 +39,7 @@ use std::sync::{Arc, PoisonError};
 
 use document_store::StoreError;
 use service_runtime::program::{BindError, Context};
-use shop_search::{AreaLists, AreaListsLimits};
+use shop_search::TextIndexError;
 
 pub use config::Config;
 
@@ -44,6 +47,7 @@ use crate::door::Door;
 use crate::front::{Front, Reading};
 use crate::home::{HomePage, HomePageError};
 use crate::metrics::{Counters, Shown};
+use crate::searches::Searches;
 
 /// Why a query server ended before it was asked to. Permanent until somebody changes something.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +61,9 @@ pub enum RunError {
     /// The page for people cannot be served.
     #[error(transparent)]
     HomePage(#[from] HomePageError),
+    /// The engine of the text search does not start.
+    #[error(transparent)]
+    Text(#[from] TextIndexError),
 }
 
 /// Runs until the end has begun: listens at once, refuses until the store is there, then answers.
@@ -80,8 +87,8 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
         opened = follow::open_store(&config.store, &context.readiness) => opened?,
         () = context.drain.begun() => return Ok(()),
     };
-    let lists = Arc::new(AreaLists::new(AreaListsLimits::default()));
-    let reading = Arc::new(Reading::new(Arc::new(store), lists, &config, context.clock.clone(), counters));
+    let search = Arc::new(Searches::new()?);
+    let reading = Arc::new(Reading::new(Arc::new(store), search, &config, context.clock.clone(), counters));
     // Before the first request, so that its answer says what it must.
     reading.lookout.look(&**reading.near.store(), &mut Vec::new()).await;
     follow::show(&reading, &context);

@@ -18,6 +18,8 @@ pub enum Endpoint {
     List,
     /// A list, by place.
     ListNear,
+    /// What somebody typed.
+    Search,
     /// A detail.
     Detail,
     /// A batch.
@@ -31,9 +33,10 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::List, "list"),
         (Self::ListNear, "list_near"),
+        (Self::Search, "search"),
         (Self::Detail, "detail"),
         (Self::Batch, "batch"),
         (Self::OwnWrite, "own_write"),

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use jiff::Timestamp;
 use shop_document::{DetailPart, ListPart, Zones};
 use shop_id::{RevisionToken, ShopId};
-use shop_search::{CellCentre, ListAnswer, ListQuestion};
+use shop_search::{CellCentre, ListAnswer, ListQuestion, Sort, TextQuestion};
 
 use crate::gather::{Missing, Slot};
 use crate::overlay::{Overlay, earliest};
@@ -36,6 +36,8 @@ pub struct OwnWrite {
 pub enum About<'a> {
     /// One page of one list.
     List(&'a ListQuestion, &'a ListAnswer),
+    /// One page of what was found.
+    Search(&'a TextQuestion, &'a ListAnswer),
     /// The shops that were named.
     Batch(Option<OwnWrite>),
 }
@@ -144,31 +146,52 @@ impl<'a> Draft<'a> {
 }
 
 impl About<'_> {
-    const fn cell(&self) -> Option<CellIndex> {
+    /// Where the shops deliver to.
+    #[must_use]
+    pub const fn cell(&self) -> Option<CellIndex> {
         match self {
             Self::List(question, _) => Some(question.cell),
+            Self::Search(question, _) => Some(question.cell),
+            Self::Batch(_) => None,
+        }
+    }
+
+    const fn listed(&self) -> Option<&ListAnswer> {
+        match self {
+            Self::List(_, answer) | Self::Search(_, answer) => Some(answer),
             Self::Batch(_) => None,
         }
     }
 
     fn validator(&self) -> Validator {
-        match self {
-            Self::List(question, answer) => {
+        let (mut validator, category, sort, cursor) = match self {
+            Self::Batch(_) => return Validator::of(2, Coding::Identity),
+            Self::List(question, _) => {
+                let ListQuestion { cell, category, sort, cursor } = question;
                 let mut validator = Validator::of(1, Coding::Identity);
-                validator.number(question.cell.into());
-                validator.text(question.category.as_deref());
-                validator.text(Some(question.sort.name()));
-                validator.text(question.cursor.as_deref());
-                validator.text(answer.next_cursor.as_deref());
-                validator.moment(answer.stale_since);
-                validator
+                validator.number((*cell).into());
+                (validator, category, Some(*sort), cursor)
             }
-            Self::Batch(_) => Validator::of(2, Coding::Identity),
+            Self::Search(question, _) => {
+                let TextQuestion { text, cell, category, sort, cursor } = question;
+                let mut validator = Validator::of(5, Coding::Identity);
+                validator.text(Some(text.as_str()));
+                validator.number((*cell).into());
+                (validator, category, *sort, cursor)
+            }
+        };
+        validator.text(category.as_deref());
+        validator.text(sort.map(Sort::name));
+        validator.text(cursor.as_deref());
+        if let Some(answer) = self.listed() {
+            validator.text(answer.next_cursor.as_deref());
+            validator.moment(answer.stale_since);
         }
+        validator
     }
 
     fn write_next_cursor(&self, out: &mut Vec<u8>) {
-        let Self::List(_, answer) = self else { return };
+        let Some(answer) = self.listed() else { return };
         out.extend_from_slice(b",\"next_cursor\":");
         match &answer.next_cursor {
             Some(cursor) => write_text(out, cursor),
@@ -177,19 +200,30 @@ impl About<'_> {
     }
 
     fn write_question(&self, out: &mut Vec<u8>) {
-        if let Self::List(question, _) = self {
-            let (cell, sort) = (question.cell, question.sort.name());
-            put(out, format_args!("\"cell\":\"{cell}\",\"sort\":\"{sort}\","));
+        if let Some(cell) = self.cell() {
+            put(out, format_args!("\"cell\":\"{cell}\","));
+        }
+        let sort = match self {
+            Self::List(question, _) => Some(question.sort),
+            Self::Search(question, _) => {
+                out.extend_from_slice(b"\"q\":");
+                write_text(out, question.text.as_str());
+                out.push(b',');
+                question.sort
+            }
+            Self::Batch(_) => None,
+        };
+        if let Some(sort) = sort {
+            put(out, format_args!("\"sort\":\"{}\",", sort.name()));
         }
     }
 
     fn write_rest(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::List(_, ListAnswer { stale_since: Some(since), .. }) => {
-                put(out, format_args!(",\"stale_since\":\"{since}\""));
-            }
-            Self::Batch(Some(own_write)) => write_own_write(out, *own_write),
-            Self::List(..) | Self::Batch(None) => {}
+        if let Some(since) = self.listed().and_then(|answer| answer.stale_since) {
+            put(out, format_args!(",\"stale_since\":\"{since}\""));
+        }
+        if let Self::Batch(Some(own_write)) = self {
+            write_own_write(out, *own_write);
         }
     }
 }

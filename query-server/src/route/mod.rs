@@ -7,12 +7,11 @@ mod parameters; // `a=1&b=2`             -> names and values, known and once eac
 mod values; //     one value             -> a cell, a place, shop IDs, a sort
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use h3o::CellIndex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use shop_id::{RevisionToken, ShopId};
-use shop_search::{ListQuestion, Sort};
+use shop_search::{ListQuestion, Sort, TextQuestion};
 
 use self::parameters::Parameters;
 use crate::problem::{Problem, Refusal};
@@ -33,6 +32,8 @@ pub enum Request {
     List(ListQuestion),
     /// The list of the cell around a place.
     ListNear(ListQuestion),
+    /// What somebody typed, near a cell.
+    Search(TextQuestion),
     /// One shop.
     Detail {
         /// Which.
@@ -100,6 +101,7 @@ fn parse(path: &str, query: &str) -> Result<(Request, String), Refusal> {
             Ok((Request::List(question), canonical))
         }
         ["v1", "shops"] => shops(query),
+        ["v1", "search"] => search(query),
         ["v1", "shops", id] if !id.is_empty() => {
             let shop_id = values::shop_id("shop_id", &segment("shop_id", id)?)?;
             let parameters = Parameters::read(query, &["min_revision"])?;
@@ -143,11 +145,25 @@ fn shops(query: &str) -> Result<(Request, String), Refusal> {
     Ok((Request::ListNear(question), canonical))
 }
 
+/// `/v1/search`: everything stands in the query, the cell too.
+fn search(query: &str) -> Result<(Request, String), Refusal> {
+    let parameters = Parameters::read(query, &["q", "cell", "category", "sort", "cursor"])?;
+    let question = TextQuestion {
+        text: values::search_text(&parameters)?,
+        cell: values::cell_of(&parameters)?,
+        category: values::category(&parameters)?,
+        sort: values::sort(&parameters)?,
+        cursor: values::cursor(&parameters)?,
+    };
+    let canonical = search_url(&question);
+    Ok((Request::Search(question), canonical))
+}
+
 fn question(cell: CellIndex, parameters: &Parameters<'_>) -> Result<ListQuestion, Refusal> {
     Ok(ListQuestion {
         cell,
         category: values::category(parameters)?,
-        sort: values::sort(parameters)?,
+        sort: values::sort(parameters)?.unwrap_or_default(),
         cursor: values::cursor(parameters)?,
     })
 }
@@ -158,9 +174,40 @@ pub fn list_url(question: &ListQuestion) -> String {
     list_query(format!("/v1/cells/{}/shops", question.cell), '?', question)
 }
 
-fn list_query(mut url: String, mut separator: char, question: &ListQuestion) -> String {
-    let sort = (question.sort != Sort::default()).then(|| Arc::from(question.sort.name()));
-    let parameters = [("category", &question.category), ("sort", &sort), ("cursor", &question.cursor)];
+fn list_query(url: String, separator: char, question: &ListQuestion) -> String {
+    let sort = (question.sort != Sort::default()).then_some(question.sort);
+    with_parameters(
+        url,
+        separator,
+        [
+            ("category", question.category.as_deref()),
+            ("sort", sort.map(Sort::name)),
+            ("cursor", question.cursor.as_deref()),
+        ],
+    )
+}
+
+/// The canonical URL of a search. No sort is one of its own: what matches best first.
+fn search_url(question: &TextQuestion) -> String {
+    let cell = question.cell.to_string();
+    with_parameters(
+        "/v1/search".to_owned(),
+        '?',
+        [
+            ("q", Some(question.text.as_str())),
+            ("cell", Some(&cell)),
+            ("category", question.category.as_deref()),
+            ("sort", question.sort.map(Sort::name)),
+            ("cursor", question.cursor.as_deref()),
+        ],
+    )
+}
+
+fn with_parameters<const COUNT: usize>(
+    mut url: String,
+    mut separator: char,
+    parameters: [(&str, Option<&str>); COUNT],
+) -> String {
     for (name, value) in parameters {
         if let Some(value) = value {
             push(&mut url, format_args!("{separator}{name}={}", utf8_percent_encode(value, ESCAPED)));

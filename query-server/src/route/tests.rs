@@ -1,5 +1,7 @@
 //! Every row of the contract about URLs.
 
+use shop_search::SearchText;
+
 use super::*;
 use crate::tests::shops::{CELL, id};
 
@@ -56,12 +58,23 @@ fn canonical_urls_are_understood() {
         route("/v1/shops", Some("ids=9,2,7")),
         Ok(Request::Batch { shop_ids: vec![id(9), id(2), id(7)], min_revision: None })
     );
+    let search = TextQuestion {
+        text: SearchText::parse("원조 치킨 & co").unwrap(),
+        cell: CELL.parse().unwrap(),
+        category: Some("pizza".into()),
+        sort: Some(Sort::Recommended),
+        cursor: Some("abc-_1".into()),
+    };
+    let query = "q=%EC%9B%90%EC%A1%B0%20%EC%B9%98%ED%82%A8%20%26%20co&cell=88195da49bfffff\
+                 &category=pizza&sort=recommended&cursor=abc-_1";
+    assert_eq!(route("/v1/search", Some(query)), Ok(Request::Search(search)));
     assert_eq!(route("/", None), Ok(Request::Home));
 }
 
 #[test]
 fn other_orders_cases_and_defaults_lead_to_the_canonical_url() {
     let list = format!("/v1/cells/{CELL}/shops");
+    let search = format!("/v1/search?q=pizza&cell={CELL}");
     check(&[
         ("/v1/cells/88195DA49BFFFFF/shops", &format!("308 {list}")),
         (&format!("{list}?sort=recommended"), &format!("308 {list}")),
@@ -76,6 +89,14 @@ fn other_orders_cases_and_defaults_lead_to_the_canonical_url() {
         ("/v1/shops?ids=1%2C2", "308 /v1/shops?ids=1,2"),
         ("/v1/shops?ids=1,2,1", "308 /v1/shops?ids=1,2"),
         ("/v1/shops?min_revision=ads:1-1&ids=1", "308 /v1/shops?ids=1&min_revision=ads:1-1"),
+        ("/v1/search?cell=88195DA49BFFFFF&q=pizza", &format!("308 {search}")),
+        (&format!("/v1/search?cell={CELL}&q=Pizza"), &format!("308 {search}")),
+        (&format!("/v1/search?q=+PI%7aZA%0A&cell={CELL}"), &format!("308 {search}")),
+        (&format!("{search}&category=&sort=&cursor="), &format!("308 {search}")),
+        (
+            &format!("{search}&cursor=abc&sort=Rating&category=A+b"),
+            &format!("308 {search}&category=a%20b&sort=rating&cursor=abc"),
+        ),
         ("/v1/shops/%37", "308 /v1/shops/7"),
         ("/v1/shops/7?min_revision=", "308 /v1/shops/7"),
         ("/v1/shops/7?min_revision=shop%3A1-42", "308 /v1/shops/7?min_revision=shop:1-42"),
@@ -86,6 +107,7 @@ fn other_orders_cases_and_defaults_lead_to_the_canonical_url() {
 fn wrong_values_are_refused_by_name() {
     let list = format!("/v1/cells/{CELL}/shops");
     let long = format!("{list}?cursor={}", "x".repeat(513));
+    let search = format!("/v1/search?q=pizza&cell={CELL}");
     let many = (1..=51).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
     check(&[
         ("/v1/cells/88195da49bffff/shops", "400 malformed_cell cell"),
@@ -124,6 +146,18 @@ fn wrong_values_are_refused_by_name() {
         ("/v1/shops/7?lang=en", "400 unknown_parameter lang"),
         ("/v1/shops/7?min_revision=42", "400 malformed_revision min_revision"),
         ("/v1/shops/7?min_revision=orders:1-42", "400 malformed_revision min_revision"),
+        ("/v1/search", "400 missing_parameter q"),
+        (&format!("/v1/search?q=&cell={CELL}"), "400 missing_parameter q"),
+        ("/v1/search?q=pizza", "400 missing_parameter cell"),
+        ("/v1/search?q=pizza&cell=london", "400 malformed_cell cell"),
+        ("/v1/search?q=pizza&cell=87195da49ffffff", "400 wrong_resolution cell"),
+        (&format!("/v1/search?q=%20+%00&cell={CELL}"), "400 nothing_to_search q"),
+        (&format!("/v1/search?q={}&cell={CELL}", "x".repeat(101)), "400 text_too_long q"),
+        (&format!("/v1/search?q=%ff&cell={CELL}"), "400 no_text q"),
+        (&format!("{search}&q=pizza"), "400 repeated_parameter q"),
+        (&format!("{search}&sort=best"), "400 unknown_sort sort"),
+        (&format!("{search}&cursor=%20"), "400 malformed_cursor cursor"),
+        (&format!("{search}&lat=1"), "400 unknown_parameter lat"),
         ("/?utm=1", "400 unknown_parameter utm"),
     ]);
 }
@@ -134,6 +168,8 @@ fn other_paths_are_not_found() {
         "/v1",
         "/v1/",
         "/v1/shops/",
+        "/v1/search/",
+        "/v1/search/pizza",
         "/v1/shops/7/",
         "/v1/shops/7/x",
         "/V1/shops/7",
@@ -155,9 +191,15 @@ fn fifty_shops_are_a_batch() {
 proptest::proptest! {
     /// Whatever is asked, the canonical URL of it is canonical.
     #[test]
-    fn who_is_sent_elsewhere_is_sent_once(query in "[a-z=&%0-9+A-F,:.-]{0,60}", which in 0_usize..4) {
-        let path = ["/v1/shops", "/v1/shops/7", "/v1/cells/88195DA49bfffff/shops", "/"][which];
-        for query in [format!("sort=Rating&{query}"), format!("category={query}"), format!("ids=1&{query}"), query] {
+    fn who_is_sent_elsewhere_is_sent_once(query in "[a-z=&%0-9+A-F,:.-]{0,60}", which in 0_usize..5) {
+        let path = ["/v1/shops", "/v1/shops/7", "/v1/cells/88195DA49bfffff/shops", "/", "/v1/search"][which];
+        for query in [
+            format!("sort=Rating&{query}"),
+            format!("category={query}"),
+            format!("ids=1&{query}"),
+            format!("cell=88195DA49bfffff&q={query}"),
+            query,
+        ] {
             if let Err(NotRouted::Moved { location }) = route(path, Some(&query)) {
                 proptest::prop_assert_eq!(said(&location), "ok", "{} {}", path, query);
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use h3o::{CellIndex, LatLng, Resolution};
 use shop_id::{RevisionToken, ShopId, Writer};
-use shop_search::Sort;
+use shop_search::{QUERY_CHARS_MAX, SearchText, SearchTextError, Sort};
 
 use super::parameters::Parameters;
 use crate::problem::{Problem, Refusal};
@@ -18,10 +18,38 @@ const CATEGORY_BYTES_MAX: usize = 64;
 /// Longer texts are no cursors.
 const CURSOR_BYTES_MAX: usize = 512;
 
+const CELLS_ALLOWED: [&str; 1] = ["an H3 cell of resolution 8, for example 88195da49bfffff"];
+
+/// What somebody typed, in any spelling.
+pub(super) fn search_text(parameters: &Parameters<'_>) -> Result<SearchText, Refusal> {
+    let allowed = [format!("1 to {QUERY_CHARS_MAX} characters, not only blanks")];
+    let Some(given) = parameters.get("q") else {
+        let detail = "say what to search for";
+        return Err(Problem::parameter("missing_parameter", "q", None, detail, allowed));
+    };
+    SearchText::parse(given).map_err(|error| {
+        let code = match error {
+            SearchTextError::Empty => "nothing_to_search",
+            SearchTextError::TooLong => "text_too_long",
+        };
+        Problem::parameter(code, "q", Some(given), error.to_string(), allowed)
+    })
+}
+
+/// The cell that has to stand in a query.
+pub(super) fn cell_of(parameters: &Parameters<'_>) -> Result<CellIndex, Refusal> {
+    match parameters.get("cell") {
+        Some(given) => cell(given),
+        None => {
+            let detail = "say where the shops have to deliver to";
+            Err(Problem::parameter("missing_parameter", "cell", None, detail, CELLS_ALLOWED))
+        }
+    }
+}
+
 /// An H3 index, 15 hexadecimal digits.
 pub(super) fn cell(given: &str) -> Result<CellIndex, Refusal> {
-    let allowed = ["an H3 cell of resolution 8, for example 88195da49bfffff"];
-    let refuse = |code, detail: String| Problem::parameter(code, "cell", Some(given), detail, allowed);
+    let refuse = |code, detail: String| Problem::parameter(code, "cell", Some(given), detail, CELLS_ALLOWED);
     let is_hexadecimal = given.len() == 15 && given.bytes().all(|byte| byte.is_ascii_hexdigit());
     let parsed = is_hexadecimal.then(|| given.parse::<CellIndex>().ok()).flatten();
     let Some(cell) = parsed else {
@@ -115,9 +143,9 @@ pub(super) fn category(parameters: &Parameters<'_>) -> Result<Option<Arc<str>>, 
 }
 
 /// A sort's name, in any case.
-pub(super) fn sort(parameters: &Parameters<'_>) -> Result<Sort, Refusal> {
-    let Some(given) = parameters.get("sort") else { return Ok(Sort::default()) };
-    Sort::from_name(&given.to_ascii_lowercase()).ok_or_else(|| {
+pub(super) fn sort(parameters: &Parameters<'_>) -> Result<Option<Sort>, Refusal> {
+    let Some(given) = parameters.get("sort") else { return Ok(None) };
+    Sort::from_name(&given.to_ascii_lowercase()).map(Some).ok_or_else(|| {
         let names = Sort::ALL.map(Sort::name);
         Problem::parameter("unknown_sort", "sort", Some(given), "there is no such sort", names)
     })

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use service_runtime::Clock;
 use shop_document::{DetailPart, Held, ListPart, Sections, ShopDocument};
 use shop_id::{Revision, ShopId};
-use shop_search::{AreaLists, AreaListsLimits, ShopIndexer};
+use shop_search::ShopIndexer;
 
 use crate::config::Config;
 use crate::door::Door;
@@ -24,6 +24,7 @@ use crate::follow::followers;
 use crate::front::{Answering, Front, Reading};
 use crate::home::HomePage;
 use crate::metrics::Counters;
+use crate::searches::{SearchIndexer, Searches};
 
 /// The cell that all shops here are listed in: the middle of London.
 pub(crate) const CELL: &str = "88195da49bfffff";
@@ -127,14 +128,14 @@ impl ChangeLog for TestStore {
     }
 }
 
-pub(crate) type TestFront = Front<TestStore, AreaLists>;
+pub(crate) type TestFront = Front<TestStore, Searches>;
 
 /// One query server that follows a store in memory; its clock is moved by hand.
 pub(crate) struct Server {
     pub(crate) store: Arc<TestStore>,
     pub(crate) clock: Clock,
     pub(crate) front: Arc<TestFront>,
-    pub(crate) reading: Arc<Reading<TestStore, AreaLists>>,
+    pub(crate) reading: Arc<Reading<TestStore, Searches>>,
     pub(crate) config: Config,
     /// Documents that have to be folded until all that was saved is.
     saved: AtomicU64,
@@ -165,8 +166,8 @@ impl Server {
         let counters = Arc::<Counters>::default();
         let home = HomePage::of("<!doctype html>");
         let front = Arc::new(Front::new(&config, clock.clone(), Arc::clone(&counters), Some(home)));
-        let lists = Arc::new(AreaLists::new(AreaListsLimits::default()));
-        let reading = Arc::new(Reading::new(Arc::clone(&store), lists, &config, clock.clone(), counters));
+        let search = Arc::new(Searches::new().unwrap());
+        let reading = Arc::new(Reading::new(Arc::clone(&store), search, &config, clock.clone(), counters));
         front.open(Arc::clone(&reading));
         let following =
             follow(Arc::clone(&store), followers(&reading, &clock), Arc::clone(&reading.progress));
@@ -176,6 +177,7 @@ impl Server {
         }
         let saved = AtomicU64::new(reading.progress.folded());
         let server = Self { store, clock, front, reading, config, saved, following };
+        server.reading.search.publish_text(server.clock.now()).unwrap();
         server.look().await;
         server
     }
@@ -209,6 +211,7 @@ impl Server {
 
     pub(crate) fn publish(&self) {
         self.reading.search.publish(self.clock.now());
+        self.reading.search.publish_text(self.clock.now()).unwrap();
     }
 
     /// What the background task does every second.
@@ -223,7 +226,7 @@ impl Server {
         self.publish();
     }
 
-    pub(crate) fn door(&self) -> Door<TestStore, AreaLists> {
+    pub(crate) fn door(&self) -> Door<TestStore, Searches> {
         Door::new(Arc::clone(&self.front), &self.config)
     }
 
@@ -292,6 +295,11 @@ impl Answer {
         lines.sort();
         format!("{}\n{}\n\n{}\n", self.status, lines.join("\n"), self.body)
     }
+}
+
+/// Of a query in its canonical spelling.
+pub(crate) fn search_url(query: &str) -> String {
+    format!("/v1/search?q={query}&cell={CELL}")
 }
 
 pub(crate) fn list_url() -> String {

@@ -8,13 +8,13 @@ use document_store::memory::MemoryStore;
 use document_store::{DocumentReader, DocumentWriter, conformance::merging};
 use service_runtime::program::Context;
 use service_runtime::{Clock, Drain};
-use shop_search::{AreaLists, AreaListsLimits};
 
 use super::shops::*;
 use super::sockets::talk;
 use crate::config::Config;
 use crate::front::{Answering, Front, Reading};
 use crate::metrics::Counters;
+use crate::searches::Searches;
 use crate::validator::Conditions;
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
@@ -68,6 +68,7 @@ async fn a_server_that_starts_before_its_store_answers_once_it_is_there() {
     until("it is ready", async || context.readiness.ready().is_ok()).await;
     assert!(get(&list_url()).await.contains("Early"), "the first scan is published at once");
     assert!(get("/v1/shops/7").await.contains("Early"));
+    assert!(get(&search_url("early")).await.contains("Early"), "its words are indexed before it is ready");
     let unknown = get("/v1/shops/8").await;
     assert!(unknown.starts_with("HTTP/1.1 404") && unknown.contains("unknown_shop"), "{unknown}");
 
@@ -84,13 +85,14 @@ async fn lists_wait_for_the_first_scan_details_do_not() {
     let (config, clock, counters) =
         (Config::default(), Clock::manual(at(MONDAY_AT_5)), Arc::<Counters>::default());
     let front = Arc::new(Front::new(&config, clock.clone(), Arc::clone(&counters), None));
-    let lists = Arc::new(AreaLists::new(AreaListsLimits::default()));
-    front.open(Arc::new(Reading::new(store, lists, &config, clock, counters)));
+    let search = Arc::new(Searches::new().unwrap());
+    front.open(Arc::new(Reading::new(store, search, &config, clock, counters)));
     let status = async |url: &str| match front.answer(&url.parse().unwrap(), Conditions::default()).1 {
         Answering::Now(response) => response.status().as_u16(),
         Answering::Later(answering) => answering.await.status().as_u16(),
     };
     assert_eq!(status(&list_url()).await, 503);
+    assert_eq!(status(&search_url("there")).await, 503);
     assert_eq!(status("/v1/shops/7").await, 200);
     assert_eq!(status("/v1/shops?ids=7").await, 200);
     assert_eq!(status("/").await, 404, "no page is configured");

@@ -56,7 +56,7 @@ pub struct TextFigures {
 
 /// The engine failed. What was to be indexed waits for the next try, and answers are the ones of before.
 #[derive(Debug, thiserror::Error)]
-#[error("text index: {0}; trying again with the next publishing")]
+#[error("text index: {0}")]
 pub struct TextIndexError(#[from] tantivy::TantivyError);
 
 /// See the module.
