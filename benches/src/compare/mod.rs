@@ -81,11 +81,11 @@ pub async fn compare(options: &CompareOptions, command: String) -> anyhow::Resul
     let client = Client::builder().no_proxy().timeout(std::time::Duration::from_secs(10)).build()?;
 
     let store = shops::store(&place, options.shops).await?;
-    let mut servers = Servers::of_shopfront(&place, &client, &store).await?;
-    let kept = format!("http://{}", servers.get(contestants::Server::Kept)?.address);
-    if let Err(error) = peers::redis::fill(&tools, &place, &client, &kept, options.shops).await {
+    if let Err(error) = peers::redis::fill(&tools, &place, &client, &store, options.shops).await {
         say(&format!("Redis: {error:#}"));
     }
+    let mut servers = Servers::of_shopfront(&place, &client, &store).await?;
+    let kept = format!("http://{}", servers.get(contestants::Server::Kept)?.address);
     a_quiet_moment().await;
     let sampled = Sampled::from(&client, &kept, usize::try_from(options.pages)?).await?;
     sampled.write_files(&place.files())?;

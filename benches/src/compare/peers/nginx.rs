@@ -1,4 +1,7 @@
-//! nginx serving files as well as it can: open files kept, `sendfile`, no access log, one worker per core.
+//! nginx serving files as well as it can: open files kept, no access log, one worker per core.
+//!
+//! Pages of this size it reads into a buffer and sends together with their head: one `writev`. With `sendfile` and
+//! `tcp_nopush` a page of 4 kB costs it 12.1 µs instead of 10.1, one of 19.5 kB as much; with `sendfile` alone both cost more.
 
 use std::net::SocketAddr;
 
@@ -35,7 +38,7 @@ pub fn start(tools: &Tools, place: &Place) -> anyhow::Result<Nginx> {
         format!(
             "worker_processes auto; daemon off; {user} pid {at}/nginx.pid; error_log {at}/error.log warn;\n\
              events {{ worker_connections 1024; }}\n\
-             http {{ access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 1000000000;\n\
+             http {{ access_log off; sendfile off; output_buffers 1 64k; tcp_nodelay on; keepalive_requests 1000000000;\n\
              open_file_cache max=50000 inactive=3600s; open_file_cache_valid 3600s; open_file_cache_min_uses 1;\n\
              client_body_temp_path {at}/b; proxy_temp_path {at}/p; fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u;\n\
              scgi_temp_path {at}/s; types {{ application/json json; }} root {files}; etag on;\n\
