@@ -12,8 +12,9 @@ use super::problem::Problem;
 
 /// A body that takes longer is given up.
 const BODY_MAX: Duration = Duration::from_secs(30);
-/// Of a body that is too large, so much more is read and dropped, so that its sender hears why.
-const DROPPED_BYTES_MAX: usize = 8 << 20;
+/// Of a body that is too large, so much is read and dropped: a sender whose connection ends while it writes never hears why.
+/// Twice the largest body that is taken.
+const DROPPED_BYTES_MAX: usize = 2 * writer_api::change::BULK_BYTES_MAX;
 
 /// Reads a JSON body of a path that takes no parameters.
 pub(super) async fn json(request: Request, bytes_max: usize) -> Result<Vec<u8>, Problem> {
