@@ -54,15 +54,12 @@ impl Tools {
         Ok(command)
     }
 
-    /// What a program says of its version: the first line that holds a digit.
+    /// What a program says of its version.
     #[must_use]
     pub fn version(&self, program: &str, flag: &str) -> Option<String> {
         let output = self.command(program).ok()?.arg(flag).output().ok()?;
         let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        said.lines()
-            .find(|line| line.contains(|letter: char| letter.is_ascii_digit()))
-            .map(|line| line.trim().to_owned())
+        version_in(&String::from_utf8_lossy(&said))
     }
 
     fn path(&self, program: &str) -> Option<PathBuf> {
@@ -73,6 +70,13 @@ impl Tools {
         let folders = unpacked.into_iter().chain(system).chain(servers);
         folders.map(|folder| folder.join(program)).find(|path| path.is_file())
     }
+}
+
+/// The first numbers with a point between them.
+fn version_in(said: &str) -> Option<String> {
+    let of_a_version = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let mut pieces = said.split(|letter: char| !of_a_version(letter)).map(|piece| piece.trim_matches('.'));
+    pieces.find(|piece| piece.contains('.')).map(str::to_owned)
 }
 
 /// apt finds out what the system lacks of these packages and of what they need, and downloads just that.
@@ -115,4 +119,33 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
         bail!("{name} ended with {}: {}", output.status, said.trim());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_say_their_version_in_many_ways() {
+        for (said, expected) in [
+            ("nginx version: nginx/1.22.1\n", Some("1.22.1")),
+            ("varnishd (varnish-7.1.1 revision 7cee1c58)", Some("7.1.1")),
+            ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0", Some("7.0.15")),
+            ("wrk debian/4.1.0-3+b2 [epoll] Copyright (C) 2012", Some("4.1.0")),
+            ("usage: wrk <options>", None),
+        ] {
+            assert_eq!(version_in(said).as_deref(), expected, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_nowhere_is_named_with_the_reason() {
+        let tools =
+            Tools { root: PathBuf::from("nowhere"), not_fetched: Some("`apt-get` cannot be started".into()) };
+        let error = tools.command("no-such-program").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`no-such-program` is not installed and could not be fetched: `apt-get` cannot be started"
+        );
+    }
 }

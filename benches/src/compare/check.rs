@@ -14,6 +14,8 @@ use crate::page;
 
 /// So many pages of each contestant are read and compared.
 const PAGES_CHECKED: usize = 60;
+/// Of unpacking.
+const BUFFER_BYTES: usize = 16 << 10;
 
 /// A contestant that may be measured.
 #[derive(Clone, Debug)]
@@ -133,14 +135,42 @@ impl Asker<'_> {
     }
 }
 
+/// What a client makes of a body.
 fn unpacked(coding: Option<&str>, body: &[u8]) -> anyhow::Result<String> {
     let mut text = String::new();
     match coding {
         None => text.push_str(std::str::from_utf8(body)?),
-        Some("gzip") => {
-            flate2::read::GzDecoder::new(body).read_to_string(&mut text)?;
-        }
+        Some("gzip") => drop(flate2::read::GzDecoder::new(body).read_to_string(&mut text)?),
+        Some("zstd") => drop(zstd::Decoder::new(body)?.read_to_string(&mut text)?),
+        Some("br") => drop(brotli::Decompressor::new(body, BUFFER_BYTES).read_to_string(&mut text)?),
         Some(other) => bail!("packed as `{other}`"),
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn packed_answers_are_read_as_clients_read_them() {
+        let page = r#"{"shops":[{"id":"7"}]}"#;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(page.as_bytes()).unwrap();
+        let mut br = brotli::CompressorWriter::new(Vec::new(), BUFFER_BYTES, 5, 18);
+        br.write_all(page.as_bytes()).unwrap();
+        let zstd = zstd::encode_all(page.as_bytes(), 1).unwrap();
+        for (coding, body) in [
+            (None, page.as_bytes().to_vec()),
+            (Some("gzip"), gzip.finish().unwrap()),
+            (Some("br"), br.into_inner()),
+            (Some("zstd"), zstd),
+        ] {
+            assert_eq!(unpacked(coding, &body).unwrap(), page, "{coding:?}");
+        }
+        assert!(unpacked(Some("deflate"), b"x").is_err());
+        assert!(unpacked(Some("zstd"), page.as_bytes()).is_err());
+    }
 }

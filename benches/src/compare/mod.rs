@@ -17,7 +17,7 @@ pub mod results; //      lanes                     -> rows
 pub mod targets; //      rows                      -> verdicts
 pub mod report; //       results                   -> text, Markdown, JSON, SVG
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use reqwest::Client;
@@ -29,6 +29,7 @@ use self::place::Place;
 use self::results::Results;
 use self::sampled::{Kind, Sampled};
 use self::servers::Servers;
+use self::shops::QueryServer;
 use crate::say;
 use crate::tools::Tools;
 
@@ -81,14 +82,9 @@ pub async fn compare(options: &CompareOptions, command: String) -> anyhow::Resul
     let client = Client::builder().no_proxy().timeout(std::time::Duration::from_secs(10)).build()?;
 
     let store = shops::store(&place, options.shops).await?;
-    if let Err(error) = peers::redis::fill(&tools, &place, &client, &store, options.shops).await {
-        say(&format!("Redis: {error:#}"));
-    }
-    let mut servers = Servers::of_shopfront(&place, &client, &store).await?;
-    let kept = format!("http://{}", servers.get(contestants::Server::Kept)?.address);
-    a_quiet_moment().await;
-    let sampled = Sampled::from(&client, &kept, usize::try_from(options.pages)?).await?;
+    let sampled = sampled(options, &place, &tools, &client, &store).await?;
     sampled.write_files(&place.files())?;
+    let mut servers = Servers::of_shopfront(&place, &client, &store).await?;
     servers.start_peers(&tools, &place, &client, &sampled).await;
 
     let (mut lanes, refused) = checked(options, &place, &client, &servers, &sampled).await?;
@@ -120,6 +116,24 @@ pub async fn compare(options: &CompareOptions, command: String) -> anyhow::Resul
         report::keep(&results, &folder)?;
     }
     Ok(report::summary::plain(&results))
+}
+
+/// The pages, from a query server that is there for this alone: afterwards it holds in memory much that those that are
+/// measured were never asked for. Redis' file of all shops comes from it too.
+async fn sampled(
+    options: &CompareOptions,
+    place: &Place,
+    tools: &Tools,
+    client: &Client,
+    store: &Path,
+) -> anyhow::Result<Sampled> {
+    let mut source = QueryServer::start(place, store, "shopfront-sampled", "")?;
+    source.until_ready(client).await?;
+    if let Err(error) = peers::redis::fill(tools, place, client, &source.url(), options.shops).await {
+        say(&format!("Redis: {error:#}"));
+    }
+    a_quiet_moment().await;
+    Sampled::from(client, &source.url(), usize::try_from(options.pages)?).await
 }
 
 /// Shops open and close at round times, which moves them on lists: sampling and checking are to see the same ones.

@@ -42,7 +42,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// The query servers: they are what pages are sampled from.
+    /// The query servers.
     ///
     /// # Errors
     /// When they do not come up: without them there is nothing to compare.

@@ -12,7 +12,6 @@ use reqwest::Client;
 use crate::children::{self, Child};
 use crate::compare::place::Place;
 use crate::compare::sampled::{Kind, Sampled};
-use crate::compare::shops::QueryServer;
 use crate::page;
 use crate::say;
 use crate::tools::Tools;
@@ -74,8 +73,7 @@ async fn connected(child: &mut Child, address: SocketAddr) -> anyhow::Result<Mul
         .await
 }
 
-/// Makes the file of all shops, which are asked once of a query server that is there for this alone: afterwards it has
-/// more in memory than those that are measured.
+/// Makes the file of all shops, which are asked of a query server once.
 ///
 /// # Errors
 /// When Redis is not there or does not take the shops, or the query server does not give them.
@@ -83,7 +81,7 @@ pub async fn fill(
     tools: &Tools,
     place: &Place,
     client: &Client,
-    store: &Path,
+    query_server: &str,
     shops: u64,
 ) -> anyhow::Result<()> {
     if place.data.join(FILE).is_file() {
@@ -92,16 +90,16 @@ pub async fn fill(
     say(&format!("filling Redis with {shops} shops, once"));
     let unfinished = "unfinished.rdb";
     drop(std::fs::remove_file(place.data.join(unfinished)));
-    let mut query_server = QueryServer::start(place, store, "shopfront-for-redis", "")?;
-    query_server.until_ready(client).await?;
-    let url = query_server.url();
     let (mut child, address) = spawn(tools, place, unfinished)?;
     let connection = connected(&mut child, address).await?;
     let firsts = (1..=shops).step_by(usize::try_from(BATCH_SHOPS)?);
-    let batches = firsts.map(|first| {
-        let (client, url, connection) = (client.clone(), url.clone(), connection.clone());
-        async move { copy(&client, &url, connection, first, (first + BATCH_SHOPS - 1).min(shops)).await }
-    });
+    let batches =
+        firsts.map(|first| {
+            let (client, connection) = (client.clone(), connection.clone());
+            async move {
+                copy(&client, query_server, connection, first, (first + BATCH_SHOPS - 1).min(shops)).await
+            }
+        });
     stream::iter(batches).buffer_unordered(IN_FLIGHT).try_collect::<()>().await?;
     let mut patient = connection.clone();
     patient.set_response_timeout(PATIENCE);

@@ -5,15 +5,17 @@ use std::fmt::Write as _;
 use crate::compare::results::{Results, Row};
 use crate::compare::sampled::Kind;
 
-const WIDTH: f64 = 860.0;
-const NAMES_WIDTH: f64 = 270.0;
+const WIDTH: f64 = 880.0;
+const NAMES_WIDTH: f64 = 300.0;
 /// Room for the figure behind the longest bar.
 const FIGURE_WIDTH: f64 = 80.0;
 const BAR_HEIGHT: f64 = 18.0;
 const LINE_HEIGHT: f64 = 25.0;
 const TITLE_HEIGHT: f64 = 40.0;
-/// Who costs more than so many times the reference stands in a panel of a coarser scale.
+/// Who costs more than so many times the reference stands in a panel of a coarser scale ...
 const CLOSE_UP_TIMES: f64 = 6.0;
+/// ... if the scale is so many times coarser at least.
+const COARSER_TIMES_MIN: f64 = 3.0;
 
 /// CPU time per request, one panel for each kind of page, and one more for those that cost many times as much.
 #[must_use]
@@ -29,10 +31,13 @@ pub fn svg(results: &Results) -> String {
         rows.sort_by(|(_, one), (_, other)| one.total_cmp(other));
         let Some(&(_, least)) = rows.first() else { continue };
         let limit = reference(&rows).unwrap_or(least) * CLOSE_UP_TIMES;
-        let (close, far): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, micros)| *micros <= limit);
-        drawing.panel(&format!("{}: CPU µs per request", kind.title()), &close);
-        if !far.is_empty() {
-            let coarser = widest(&far) / widest(&close);
+        let title = format!("{}: CPU µs per request", kind.title());
+        let (close, far): (Vec<_>, Vec<_>) = rows.iter().copied().partition(|(_, micros)| *micros <= limit);
+        let coarser = widest(&far) / widest(&close);
+        if coarser < COARSER_TIMES_MIN {
+            drawing.panel(&title, &rows);
+        } else {
+            drawing.panel(&title, &close);
             drawing.panel(&format!("The same on a scale {coarser:.0} times coarser"), &far);
         }
     }

@@ -52,7 +52,7 @@ fn circumstances(environment: &Environment) -> String {
         environment.git_commit.as_deref().map_or_else(unknown, |commit| commit.chars().take(12).collect());
     let changed = if environment.git_has_changes { " with local changes" } else { "" };
     let versions: Vec<String> =
-        environment.versions.iter().map(|known| format!("{} ({})", known.name, known.version)).collect();
+        environment.versions.iter().map(|known| format!("{} {}", known.name, known.version)).collect();
     format!(
         "{}, {} cores shared by servers and load generator, {}, {}; load before the start {}. Commit {commit}{changed}, {}. \
          Versions: {}.\n\n```sh\n{}\n```",
