@@ -45,7 +45,8 @@ impl PageAsked for ListAsked {
 impl<S: DocumentReader, Q: Search> Front<S, Q> {
     /// The page of these slots: kept, held by the client, or composed.
     fn list_of(&self, reading: &Reading<S, Q>, asked: &ListAsked, found: Found<'_>) -> Response {
-        let keeps = reading.pages.keeps_any();
+        // An empty list costs nothing to compose, and anybody can invent categories.
+        let keeps = reading.pages.keeps_any() && !found.listed.shop_ids.is_empty();
         let url = (asked.is_near || keeps).then(|| route::list_url(&asked.question));
         let content_location = url.as_deref().filter(|_| asked.is_near).and_then(|url| url.parse().ok());
         let (standing, listed) = (reading.lookout.last(), found.listed);

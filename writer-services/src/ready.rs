@@ -41,7 +41,8 @@ impl ReadyFacts {
 /// Any JSON into its type. The path of what is wrong is found by reading a second time, which only bad JSON pays for.
 pub(crate) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(json).map_err(|error| {
-        if !error.is_data() {
+        // serde_json calls some wrong shapes wrong syntax: an area that is a circle and a polygon, for example.
+        if !error.is_data() && serde_json::from_slice::<serde::de::IgnoredAny>(json).is_err() {
             return Refusal::NotJson(error.to_string());
         }
         let mut again = serde_json::Deserializer::from_slice(json);
@@ -86,6 +87,9 @@ mod tests {
             let refused = ReadyFacts::read::<Ads>(json.as_bytes()).unwrap_err().to_string();
             assert_eq!(refused, said, "{json}");
         }
+        let both = br#"{"radius_m":500,"polygon":[[51.5,-0.1],[51.6,-0.1],[51.6,0.0]]}"#;
+        let refused = parse::<writer_api::facts::DeliveryArea>(both).unwrap_err();
+        assert!(matches!(refused, Refusal::Invalid(_)), "good JSON of a wrong shape: {refused}");
         let soon = br#"{"campaigns":[{"id":"1","label":"x","starts_at":"soon"}]}"#;
         let refused = ReadyFacts::read::<Ads>(soon).unwrap_err().to_string();
         assert!(refused.starts_with("`campaigns[0].starts_at` is `"), "{refused}");
