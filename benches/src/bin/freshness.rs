@@ -120,9 +120,9 @@ async fn change(
         seen(client, &detail, |page| page["name"] == name.as_str()),
     )?;
     let mut lags = lags.lock().await;
-    lags.commit.saturating_record(micros(committed - sent));
-    lags.card.saturating_record(micros(card - committed));
-    lags.detail.saturating_record(micros(detail - committed));
+    lags.commit.record(micros(committed - sent))?;
+    lags.card.record(micros(card - committed))?;
+    lags.detail.record(micros(detail - committed))?;
     Ok(())
 }
 
