@@ -7,7 +7,7 @@ use crate::compare::sampled::{Kind, Likeness};
 use crate::compare::targets::{Target, Verdict, Wanted};
 
 /// Longest reason in a table.
-const REASON_LETTERS_MAX: usize = 80;
+const REASON_LETTERS_MAX: usize = 56;
 
 /// For a terminal.
 #[must_use]
