@@ -10,6 +10,7 @@ use crate::front::{Answering, Front, Reading};
 use crate::gather::{Slot, resident_slots};
 use crate::lifetime::Reuse;
 use crate::metrics::{add, count};
+use crate::packing::packed_quickly;
 use crate::page::{About, Draft, OwnWrite, surrogate_key};
 use crate::respond::{self, Around, CameFrom, Response};
 use crate::validator::Conditions;
@@ -68,13 +69,19 @@ impl<S: DocumentReader, Q: Search> Front<S, Q> {
             content_location: None,
         };
         if let Some(OwnWrite { is_reached, .. }) = own_write {
-            return respond::for_own_write(respond::found(draft.compose(), around), is_reached);
+            return respond::for_own_write(composed(&draft, conditions, around), is_reached);
         }
-        if conditions.hold(&draft.tag) {
+        if let Some(held) = conditions.hold(&draft.tag) {
             add(&self.counters.pages_not_modified, 1);
-            return respond::not_modified(around);
+            return respond::not_modified(held, around);
         }
         add(&self.counters.pages_composed, 1);
-        respond::found(draft.compose(), around)
+        composed(&draft, conditions, around)
     }
+}
+
+fn composed(draft: &Draft<'_>, conditions: &Conditions, around: Around) -> Response {
+    let body = draft.compose();
+    let packed = packed_quickly(&body, &draft.tag, &conditions.accepted);
+    respond::found(body, packed, around)
 }

@@ -12,6 +12,7 @@ use crate::front::{Answering, Front, Reading};
 use crate::gather::{Gathered, Missing, Slot};
 use crate::lifetime::{Reuse, never};
 use crate::metrics::add;
+use crate::packing::{Forms, packed_quickly};
 use crate::page::{DetailDraft, OwnWrite, surrogate_key};
 use crate::pages::{Kept, Look, Page};
 use crate::problem::Problem;
@@ -109,20 +110,24 @@ impl<S: DocumentReader, Q: Search> Front<S, Q> {
             came_from: CameFrom::Composed,
             content_location: None,
         };
-        if own_write.is_none() && conditions.hold(&draft.tag) {
+        if own_write.is_none()
+            && let Some(held) = conditions.hold(&draft.tag)
+        {
             add(&self.counters.pages_not_modified, 1);
-            return respond::not_modified(around);
+            return respond::not_modified(held, around);
         }
         add(&self.counters.pages_composed, 1);
         let body = draft.compose(own_write);
+        let packed = packed_quickly(&body, &draft.tag, &conditions.accepted);
         if let (Some(url), Some(surrogate_key)) = (url, surrogate_key) {
-            let page =
-                Page { body: body.clone(), tag: draft.tag, surrogate_key, from: now, until: draft.until };
+            let forms = Forms::of(packed.as_ref(), &body);
+            let (tag, until) = (draft.tag, draft.until);
+            let page = Page { body: body.clone(), tag, forms, surrogate_key, from: now, until };
             let documents = vec![(shop_id, stored.position)];
             let standing = standing.fingerprint;
             reading.pages.keep(&url, Kept { page, standing, documents, look, listed: None });
         }
-        respond::found(body, around)
+        respond::found(body, packed, around)
     }
 
     fn closed(&self, shop_id: ShopId) -> Response {

@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use crate::searches::Search;
 use document_store::DocumentReader;
-use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http::{Method, StatusCode, Version};
 use hyper::body::Incoming;
 
+use crate::coding::{Accepted, CODINGS};
 use crate::config::{Config, size};
 use crate::connection::Pulse;
 use crate::front::{Answering, Front};
@@ -59,7 +60,8 @@ impl<S: DocumentReader, Q: Search> Door<S, Q> {
 
     /// Answers one request, whatever it is.
     pub fn answer<B>(&self, request: &http::Request<B>) -> (Endpoint, Answering) {
-        if let Err(refusal) = self.admit(request) {
+        let conditions = Conditions::of(request.headers());
+        if let Err(refusal) = self.admit(request, &conditions.accepted) {
             let mut response = respond::problem(&refusal);
             let is_body_left = refusal.status == StatusCode::PAYLOAD_TOO_LARGE;
             // HTTP/2 ends streams, not connections.
@@ -68,10 +70,10 @@ impl<S: DocumentReader, Q: Search> Door<S, Q> {
             }
             return (Endpoint::Other, Answering::Now(response));
         }
-        self.front.answer(request.uri(), Conditions::of(request.headers()))
+        self.front.answer(request.uri(), conditions)
     }
 
-    fn admit<B>(&self, request: &http::Request<B>) -> Result<(), Refusal> {
+    fn admit<B>(&self, request: &http::Request<B>, accepted: &Accepted) -> Result<(), Refusal> {
         let (uri, headers) = (request.uri(), request.headers());
         let uri_bytes = uri.path_and_query().map_or(0, |url| url.as_str().len());
         if uri_bytes > self.uri_bytes_max {
@@ -97,13 +99,11 @@ impl<S: DocumentReader, Q: Search> Door<S, Q> {
             let detail = format!("reads have no body; more than {BODY_BYTES_MAX} bytes of one are not taken");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
         }
-        if headers.get_all(ACCEPT_ENCODING).iter().any(forbids_identity) {
-            let mut problem = Problem::new(
-                StatusCode::NOT_ACCEPTABLE,
-                "coding_not_acceptable",
-                "answers come as they are, which `accept-encoding` forbids",
-            );
-            problem.allowed = vec!["identity".to_owned()];
+        if accepted.is_nothing() {
+            let detail = "answers come packed or as they are, and `accept-encoding` forbids all of it";
+            let mut problem = Problem::new(StatusCode::NOT_ACCEPTABLE, "coding_not_acceptable", detail);
+            problem.allowed = CODINGS.map(|coding| coding.name().to_owned()).to_vec();
+            problem.allowed.push("identity".to_owned());
             return Err(problem);
         }
         Ok(())
@@ -126,26 +126,6 @@ fn wrong_method<B>(request: &http::Request<B>) -> Refusal {
 fn body_bytes(headers: &HeaderMap) -> u64 {
     let given = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     given.map_or(0, |length| length.parse().unwrap_or(u64::MAX))
-}
-
-/// `identity;q=0`, or `*;q=0` without a word about identity.
-fn forbids_identity(accepted: &HeaderValue) -> bool {
-    let Ok(accepted) = accepted.to_str() else { return false };
-    if !accepted.contains('0') {
-        return false;
-    }
-    let (mut of_identity, mut of_any) = (None, None);
-    for coding in accepted.split(',') {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
-        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
-        let is_forbidden = weight.is_some_and(|weight| weight <= 0.0);
-        match name.trim() {
-            name if name.eq_ignore_ascii_case("identity") => of_identity = Some(is_forbidden),
-            "*" => of_any = Some(is_forbidden),
-            _ => {}
-        }
-    }
-    of_identity.or(of_any).unwrap_or(false)
 }
 
 /// A door of one connection.
@@ -256,28 +236,5 @@ impl Drop for Answered {
 impl std::fmt::Debug for Answered {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Answered")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn identity_is_refused_only_where_it_is_forbidden() {
-        for (accepted, forbidden) in [
-            ("gzip, br, zstd", false),
-            ("gzip;q=1.0, identity;q=0.5, *;q=0", false),
-            ("identity;q=0", true),
-            ("identity;q=0.000", true),
-            ("gzip, *;q=0", true),
-            ("IDENTITY; q=0", true),
-            ("*;q=0, identity", false),
-            ("gzip;q=0", false),
-            ("", false),
-            ("identity;q=none0", false),
-        ] {
-            assert_eq!(forbids_identity(&HeaderValue::from_static(accepted)), forbidden, "{accepted}");
-        }
     }
 }

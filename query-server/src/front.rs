@@ -208,12 +208,13 @@ impl<S: DocumentReader, Q: Search> Front<S, Q> {
             came_from: CameFrom::Kept,
             content_location,
         };
-        if conditions.hold(&page.tag) {
+        if let Some(held) = conditions.hold(&page.tag) {
             add(&self.counters.pages_not_modified, 1);
-            return respond::not_modified(around);
+            return respond::not_modified(held, around);
         }
         add(&self.counters.pages_kept, 1);
-        respond::found(page.body.clone(), around)
+        let packed = page.forms.get(&page.body, &page.tag, &conditions.accepted);
+        respond::found(page.body.clone(), packed, around)
     }
 
     /// Waits for a client's own change, if it asked for that.

@@ -7,17 +7,19 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
 use crate::lifetime::CacheHeaders;
+use crate::packing::Forms;
 use crate::respond::{self, Around, CameFrom, Response};
-use crate::validator::{Coding, Conditions, Validator};
+use crate::validator::{Conditions, Validator};
 
 /// Larger files are no page.
 const BYTES_MAX: u64 = 4 << 20;
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HomePage {
     body: Bytes,
     tag: HeaderValue,
+    forms: Forms,
 }
 
 /// A configured page that cannot be served.
@@ -49,9 +51,9 @@ impl HomePage {
     #[must_use]
     pub fn of(body: impl Into<Bytes>) -> Self {
         let body = body.into();
-        let mut validator = Validator::of(4, Coding::Identity);
+        let mut validator = Validator::of(4);
         validator.number(xxhash_rust::xxh3::xxh3_64(&body));
-        Self { body, tag: validator.tag() }
+        Self { body, tag: validator.tag(), forms: Forms::default() }
     }
 
     /// The page, or that the client holds it.
@@ -66,10 +68,11 @@ impl HomePage {
             came_from: CameFrom::Kept,
             content_location: None,
         };
-        if conditions.hold(&self.tag) {
-            return respond::not_modified(around);
+        if let Some(held) = conditions.hold(&self.tag) {
+            return respond::not_modified(held, around);
         }
-        let mut response = respond::found(self.body.clone(), around);
+        let packed = self.forms.get(&self.body, &self.tag, &conditions.accepted);
+        let mut response = respond::found(self.body.clone(), packed, around);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         response
     }

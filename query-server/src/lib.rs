@@ -27,6 +27,8 @@ pub mod home; //       a file                      -> the page for people
 pub mod standing; //   writers' signs of life      -> degraded sections
 pub mod pages; //      complete answers            -> sent again while comparing finds no change
 pub mod validator; //  what decides the bytes      -> ETag; If-None-Match
+pub mod coding; //     Accept-Encoding             -> how an answer is packed
+pub mod packing; //    bytes                       -> fewer bytes
 pub mod lifetime; //   the next change of a shop   -> Cache-Control
 pub mod problem; //    refusals                    -> problem+json
 pub mod respond; //    bytes                       -> responses with all headers

@@ -13,6 +13,7 @@ use crate::gather::{Slot, resident_slots};
 use crate::lifetime::Reuse;
 use crate::metrics::{add, count};
 use crate::overlay::earliest;
+use crate::packing::{Forms, packed_quickly};
 use crate::page::{About, Draft, surrogate_key};
 use crate::pages::{Look, Page};
 use crate::problem::{Problem, Refusal};
@@ -116,20 +117,22 @@ impl<S: DocumentReader, Q: Search> Front<S, Q> {
             came_from: CameFrom::Composed,
             content_location,
         };
-        if conditions.hold(&draft.tag) {
+        if let Some(held) = conditions.hold(&draft.tag) {
             add(&self.counters.pages_not_modified, 1);
-            return (respond::not_modified(around), None);
+            return (respond::not_modified(held, around), None);
         }
         add(&self.counters.pages_composed, 1);
         let body = draft.compose();
+        let packed = packed_quickly(&body, &draft.tag, &conditions.accepted);
         let page = surrogate_key.map(|surrogate_key| Page {
+            forms: Forms::of(packed.as_ref(), &body),
             body: body.clone(),
             tag: draft.tag,
             surrogate_key,
             from: *now,
             until: draft.until,
         });
-        (respond::found(body, around), page)
+        (respond::found(body, packed, around), page)
     }
 }
 

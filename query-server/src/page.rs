@@ -15,7 +15,7 @@ use shop_search::{CellCentre, ListAnswer, ListQuestion, Sort, TextQuestion};
 use crate::gather::{Missing, Slot};
 use crate::overlay::{Overlay, earliest};
 use crate::standing::Standing;
-use crate::validator::{Coding, Validator};
+use crate::validator::Validator;
 
 /// The CDN takes no more tags of one answer.
 pub const SURROGATE_KEYS_MAX: usize = 40;
@@ -165,16 +165,16 @@ impl About<'_> {
 
     fn validator(&self) -> Validator {
         let (mut validator, category, sort, cursor) = match self {
-            Self::Batch(_) => return Validator::of(2, Coding::Identity),
+            Self::Batch(_) => return Validator::of(2),
             Self::List(question, _) => {
                 let ListQuestion { cell, category, sort, cursor } = question;
-                let mut validator = Validator::of(1, Coding::Identity);
+                let mut validator = Validator::of(1);
                 validator.number((*cell).into());
                 (validator, category, Some(*sort), cursor)
             }
             Self::Search(question, _) => {
                 let TextQuestion { text, cell, category, sort, cursor } = question;
-                let mut validator = Validator::of(5, Coding::Identity);
+                let mut validator = Validator::of(5);
                 validator.text(Some(text.as_str()));
                 validator.number((*cell).into());
                 (validator, category, *sort, cursor)
@@ -259,7 +259,7 @@ impl<'a> DetailDraft<'a> {
     #[must_use]
     pub fn of(stored: &'a Stored<DetailPart>, standing: &'a Standing, now: Timestamp) -> Self {
         let until = stored.part.next_change_after(now, Zones);
-        let mut validator = Validator::of(3, Coding::Identity);
+        let mut validator = Validator::of(3);
         validator.number(stored.part.shop_id().get());
         validator.position(stored.position);
         validator.moment(until);

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER, VARY,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
+    HeaderValue, LOCATION, RETRY_AFTER, VARY,
 };
 use http::{Response as HttpResponse, StatusCode};
 use http_body_util::Full;
 
 use crate::lifetime::{CacheHeaders, never};
+use crate::packing::Packed;
 use crate::problem::Problem;
 
 /// Every answer is one buffer.
@@ -85,15 +86,21 @@ impl Around {
     }
 }
 
-/// `200` with a page.
+/// `200` with a page, in its packed form if it has one.
 #[must_use]
-pub fn found(body: Bytes, around: Around) -> Response {
-    with(StatusCode::OK, around.headers(Some(JSON)), body)
+pub fn found(body: Bytes, packed: Option<Packed>, mut around: Around) -> Response {
+    let Some(packed) = packed else { return with(StatusCode::OK, around.headers(Some(JSON)), body) };
+    // What nobody may keep has no tag, packed or not.
+    around.tag = around.tag.map(|_| packed.tag);
+    let mut headers = around.headers(Some(JSON));
+    headers.insert(CONTENT_ENCODING, packed.coding.header());
+    with(StatusCode::OK, headers, packed.body)
 }
 
-/// `304`: the client holds the page.
+/// `304`: the client holds the page, under this tag.
 #[must_use]
-pub fn not_modified(around: Around) -> Response {
+pub fn not_modified(held: HeaderValue, mut around: Around) -> Response {
+    around.tag = Some(held);
     with(StatusCode::NOT_MODIFIED, around.headers(None), Bytes::new())
 }
 

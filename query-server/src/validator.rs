@@ -8,28 +8,22 @@ use http::header::{HeaderMap, IF_NONE_MATCH};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::coding::Accepted;
+
 /// Raised whenever this build renders other bytes from the same documents.
 const RENDERER_VERSION: u8 = 1;
 
-/// How the bytes are packed; part of every page's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Coding {
-    /// As they are.
-    Identity = 0,
-}
-
-/// Collects what decides the bytes.
+/// Collects what decides the bytes. How they are packed stands behind the tag: see [`crate::packing::Packed`].
 #[derive(Debug)]
 pub struct Validator(Vec<u8>);
 
 impl Validator {
     /// Of one kind of page.
     #[must_use]
-    pub fn of(kind: u8, coding: Coding) -> Self {
+    pub fn of(kind: u8) -> Self {
         // 25 slots of 25 bytes, and what stands around them.
         let mut bytes = Vec::with_capacity(1_024);
-        bytes.extend_from_slice(&[RENDERER_VERSION, kind, coding as u8]);
+        bytes.extend_from_slice(&[RENDERER_VERSION, kind]);
         Self(bytes)
     }
 
@@ -65,43 +59,55 @@ impl Validator {
     }
 }
 
-/// What a client holds already: its `If-None-Match`.
+/// What a client holds already, its `If-None-Match`, and what it unpacks.
 #[derive(Clone, Debug, Default)]
-pub struct Conditions(Vec<HeaderValue>);
+pub struct Conditions {
+    held: Vec<HeaderValue>,
+    /// See [`Accepted`].
+    pub accepted: Accepted,
+}
 
 impl Conditions {
     /// Of a request.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        Self(headers.get_all(IF_NONE_MATCH).iter().cloned().collect())
+        let held = headers.get_all(IF_NONE_MATCH).iter().cloned().collect();
+        Self { held, accepted: Accepted::of(headers) }
     }
 
-    /// Whether the client holds this page: it named the tag, weakly or not, or said `*`.
+    /// The tag under which the client holds this page, packed in whatever way: it named it, weakly or not, or said `*`.
     #[must_use]
-    pub fn hold(&self, tag: &HeaderValue) -> bool {
-        self.0.iter().any(|given| names(given.as_bytes(), tag.as_bytes()))
+    pub fn hold(&self, tag: &HeaderValue) -> Option<HeaderValue> {
+        let named = self.held.iter().find_map(|given| named(given.as_bytes(), tag.as_bytes()))?;
+        if named == tag.as_bytes() { Some(tag.clone()) } else { HeaderValue::from_bytes(named).ok() }
     }
 }
 
 /// Walks a list of entity tags; a comma may stand within quotes.
-fn names(list: &[u8], tag: &[u8]) -> bool {
+fn named<'list>(list: &'list [u8], tag: &'list [u8]) -> Option<&'list [u8]> {
     let mut rest = list;
     loop {
         rest = rest.trim_ascii_start();
         if rest == b"*" || rest.starts_with(b"*,") {
-            return true;
+            return Some(tag);
         }
         rest = rest.strip_prefix(b"W/").unwrap_or(rest);
         if rest.first() == Some(&b'"') {
-            let Some(length) = rest[1..].iter().position(|byte| *byte == b'"') else { return false };
-            if &rest[..length + 2] == tag {
-                return true;
+            let length = rest[1..].iter().position(|byte| *byte == b'"')? + 2;
+            if is_form_of(&rest[..length], tag) {
+                return Some(&rest[..length]);
             }
-            rest = &rest[length + 2..];
+            rest = &rest[length..];
         }
-        let Some(comma) = rest.iter().position(|byte| *byte == b',') else { return false };
+        let comma = rest.iter().position(|byte| *byte == b',')?;
         rest = &rest[comma + 1..];
     }
+}
+
+/// `"0123-zstd1"`, of the page `"0123"`. Other servers on the way add such endings too.
+fn is_form_of(given: &[u8], tag: &[u8]) -> bool {
+    let Some((_, open)) = tag.split_last() else { return false };
+    given.strip_prefix(open).is_some_and(|ending| ending == b"\"" || ending.first() == Some(&b'-'))
 }
 
 #[cfg(test)]
@@ -111,20 +117,38 @@ mod tests {
     #[test]
     fn a_client_may_name_many_tags_weak_ones_or_any() {
         let tag = b"\"abc\"";
-        for held in
-            ["\"abc\"", "W/\"abc\"", "*", "\"x\", \"abc\"", "\"a,b\",W/\"abc\" , \"z\"", "bad, \"abc\""]
-        {
-            assert!(names(held.as_bytes(), tag), "{held}");
+        for (held, found) in [
+            ("\"abc\"", "\"abc\""),
+            ("W/\"abc\"", "\"abc\""),
+            ("*", "\"abc\""),
+            ("\"x\", \"abc\"", "\"abc\""),
+            ("\"a,b\",W/\"abc\" , \"z\"", "\"abc\""),
+            ("bad, \"abc\"", "\"abc\""),
+            ("\"abc-zstd1\"", "\"abc-zstd1\""),
+            ("\"x\", W/\"abc-gzip\"", "\"abc-gzip\""),
+        ] {
+            assert_eq!(named(held.as_bytes(), tag), Some(found.as_bytes()), "{held}");
         }
-        for other in ["", "abc", "\"abcd\"", "\"ab\"", "\"abc", "\"*\"", "W/", ",,,", "\"x,\\\"abc\\\"\""] {
-            assert!(!names(other.as_bytes(), tag), "{other}");
+        for other in [
+            "",
+            "abc",
+            "\"abcd\"",
+            "\"ab\"",
+            "\"ab-zstd1\"",
+            "\"abc",
+            "\"*\"",
+            "W/",
+            ",,,",
+            "\"x,\\\"abc\\\"\"",
+        ] {
+            assert_eq!(named(other.as_bytes(), tag), None, "{other}");
         }
     }
 
     #[test]
     fn texts_do_not_run_into_each_other() {
         let tag = |texts: [Option<&str>; 2]| {
-            let mut validator = Validator::of(1, Coding::Identity);
+            let mut validator = Validator::of(1);
             texts.into_iter().for_each(|text| validator.text(text));
             validator.tag()
         };
@@ -138,7 +162,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_list_of_tags_is_too_strange(list: Vec<u8>) {
-            names(&list, b"\"abc\"");
+            let found = named(&list, b"\"abc\"");
+            proptest::prop_assert!(found.is_none_or(|found| found.starts_with(b"\"abc")));
         }
     }
 }

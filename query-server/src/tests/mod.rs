@@ -5,7 +5,8 @@ pub(crate) mod shops; // made-up shops, and a server that reads them
 
 mod answers; //  what is answered, to the byte
 mod laws; //     what holds whatever happens
-mod missing; //  shops that are late, broken, away
+mod missing;
+mod packed; //  shops that are late, broken, away
 mod searches; // what somebody typed; a store that goes away
 mod sockets; //  slow, large, many, at the end
 mod starting; // before the store is there

@@ -37,7 +37,7 @@ async fn a_search_its_headers_and_every_byte_of_it() {
         cache-status: shopfront; fwd=miss; detail=composed
         cdn-cache-control: public, max-age=10, stale-while-revalidate=20, stale-if-error=3600
         content-type: application/json
-        etag: "eec3962dfc8357042f0be55ec97b8c18"
+        etag: "5920dfdfd741676df7a09b40e17d6350"
         surrogate-key: cell-88195da49bfffff shop-7
         vary: accept-encoding
 
