@@ -6,7 +6,8 @@ use rkyv::rancor;
 use shop_id::{Revision, ShopId, Writer};
 
 use crate::archive::{ArchivedDetailArchive, ArchivedListArchive, DetailArchive, ListArchive};
-use crate::card::{self, CardOverlay, Holes};
+use crate::beside::Beside;
+use crate::card::{self, CardOverlay};
 use crate::detail;
 use crate::envelope::{ENVELOPE_BYTES, Envelope, Part, SectionState, Unreadable};
 use crate::hours::{ArchivedTimes, StateNow, Times, Zones, state_at};
@@ -18,12 +19,13 @@ use crate::sections::{
 const _: () = assert!(matches!(Writer::OF_THE_DOCUMENT[0], Writer::Shop));
 
 macro_rules! part {
-    ($(#[$doc:meta])* $name:ident, $part:expr, $archive:ident, $archived:ident) => {
+    ($(#[$doc:meta])* $name:ident, $part:expr, $archive:ident, $archived:ident, $beside:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub struct $name {
             bytes: Bytes,
             envelope: Envelope,
+            beside: Beside,
         }
 
         impl $name {
@@ -35,19 +37,25 @@ macro_rules! part {
                 let envelope = Envelope::open(&bytes, $part)?;
                 rkyv::access::<$archived, rancor::Error>(&bytes[ENVELOPE_BYTES..])
                     .map_err(|error| Unreadable { reason: format!("archive: {error}") })?;
-                Ok(Self { bytes, envelope })
+                Ok(Self::beside(bytes, envelope))
             }
 
             fn seal(envelope: Envelope, archive: &$archive) -> Self {
                 // Fails only where relative pointers of 32 bits do not reach, beyond 2 GiB, which no writer's
                 // door lets through; and then nothing may be handed to the unchecked access below.
                 let archived = rkyv::to_bytes::<rancor::Error>(archive).expect("a document of less than 2 GiB");
-                Self { bytes: envelope.seal(&archived), envelope }
+                Self::beside(envelope.seal(&archived), envelope)
+            }
+
+            fn beside(bytes: Bytes, envelope: Envelope) -> Self {
+                let mut part = Self { bytes, envelope, beside: Beside::default() };
+                part.beside = Beside::$beside(part.archived(), &part.bytes);
+                part
             }
 
             #[allow(unsafe_code)]
             fn archived(&self) -> &$archived {
-                // SAFETY: `validate` and `seal` are the only constructors and `bytes` is private and never
+                // SAFETY: `beside` is the only constructor, called by `validate` and `seal` alone, and `bytes` is private and never
                 // changes, so these are the very bytes that `rkyv::access` accepted or `rkyv::to_bytes` made.
                 // The archive is unaligned, so any offset will do.
                 unsafe { rkyv::access_unchecked::<$archived>(&self.bytes[ENVELOPE_BYTES..]) }
@@ -93,12 +101,15 @@ macro_rules! part {
             /// Open or closed at an instant.
             #[must_use]
             pub fn state_at(&self, now: Timestamp, zones: Zones) -> StateNow {
-                times_at(&self.archived().times, now, zones)
+                self.beside.state.or(now, || times_at(&self.archived().times, now, zones))
             }
 
             /// The campaign that runs at an instant; the heaviest one if there are several.
             #[must_use]
             pub fn ad_at(&self, now: Timestamp) -> Option<&ArchivedCampaign> {
+                if !self.beside.has_campaigns {
+                    return None;
+                }
                 ad_at(&self.archived().campaigns, now.as_second())
             }
 
@@ -107,7 +118,7 @@ macro_rules! part {
             #[must_use]
             pub fn next_change_after(&self, now: Timestamp, zones: Zones) -> Option<Timestamp> {
                 let archived = self.archived();
-                let state = times_at(&archived.times, now, zones).next_change_at;
+                let state = self.state_at(now, zones).next_change_at;
                 [state, ad_edge_after(&archived.campaigns, now)].into_iter().flatten().min()
             }
         }
@@ -116,12 +127,12 @@ macro_rules! part {
 
 part! {
     /// Read by lists and batches: flat fields and the rendered card.
-    ListPart, Part::List, ListArchive, ArchivedListArchive
+    ListPart, Part::List, ListArchive, ArchivedListArchive, of_list
 }
 
 part! {
     /// Read by the detail request: the rendered detail.
-    DetailPart, Part::Detail, DetailArchive, ArchivedDetailArchive
+    DetailPart, Part::Detail, DetailArchive, ArchivedDetailArchive, of_detail
 }
 
 /// Both parts, always assembled and saved together.
@@ -153,8 +164,7 @@ impl ListPart {
     /// Where the kitchen is.
     #[must_use]
     pub fn location(&self) -> Place {
-        let location = &self.archived().location;
-        Place { lat: location.lat.to_native(), lng: location.lng.to_native() }
+        self.beside.location
     }
 
     /// Minor units.
@@ -184,20 +194,19 @@ impl ListPart {
     /// Past, running and to come.
     #[must_use]
     pub fn campaigns(&self) -> &[ArchivedCampaign] {
-        &self.archived().campaigns
+        if self.beside.has_campaigns { &self.archived().campaigns } else { &[] }
     }
 
     /// Bytes that [`ListPart::write_card`] writes.
     #[must_use]
     pub fn card_bytes(&self) -> usize {
-        self.archived().card.len()
+        self.beside.rendered_bytes()
     }
 
     /// Copies the card to the end of `out` and fills its holes. Writes nothing for an invisible shop.
     pub fn write_card(&self, out: &mut Vec<u8>, overlay: &CardOverlay<'_>) {
         if self.is_visible() {
-            let archived = self.archived();
-            card::write(out, &archived.card, &native(&archived.holes), overlay);
+            self.beside.write(&self.bytes, out, overlay);
         }
     }
 }
@@ -214,10 +223,8 @@ impl DetailPart {
         if !self.is_visible() {
             return;
         }
-        let archived = self.archived();
         let ad_label = self.ad_at(now).map(|ad| ad.label.as_str());
-        let overlay = CardOverlay { distance_m: None, state, ad_label };
-        card::write(out, &archived.detail, &native(&archived.holes), &overlay);
+        self.beside.write(&self.bytes, out, &CardOverlay { distance_m: None, state, ad_label });
     }
 }
 
@@ -366,16 +373,6 @@ fn detail_archive(shop_id: ShopId, sections: &Sections) -> DetailArchive {
         detail: open.text.into_bytes(),
         holes: open.holes,
         fragments,
-    }
-}
-
-fn native(holes: &crate::card::ArchivedHoles) -> Holes {
-    Holes {
-        state: holes.state.to_native(),
-        next_change_at: holes.next_change_at.to_native(),
-        distance_m: holes.distance_m.to_native(),
-        ad_label: holes.ad_label.to_native(),
-        ad_label_width: holes.ad_label_width.to_native(),
     }
 }
 

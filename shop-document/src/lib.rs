@@ -13,6 +13,8 @@ pub mod detail; //   fragments                                   -> the detail w
 pub mod archive; //  flat fields, card, detail                   -> rkyv, read in place
 pub mod envelope; // archive, revisions                          -> sealed bytes with a checksum
 pub mod document; // Sections -> ListPart and DetailPart -> bytes -> the same again
+mod beside; //       of these, what every page needs             -> in the handle
+mod remembered; //   a state                                     -> one word, until the clock changes it
 
 pub use card::CardOverlay;
 pub use document::{DetailPart, ListPart, ShopDocument};
