@@ -23,17 +23,11 @@ impl<'card> Overlay<'card> {
     #[must_use]
     pub fn of(part: &'card ListPart, centre: Option<&CellCentre>, now: Timestamp) -> Self {
         let state = part.state_at(now, Zones);
-        let campaigns = part.campaigns();
-        let (mut ad_label, mut changes_at) = (None, state.next_change_at);
-        if !campaigns.is_empty() {
-            ad_label = part.ad_at(now).map(|ad| ad.label.as_str());
-            let at = now.as_second();
-            let edges = campaigns.iter().flat_map(|ad| [ad.starts.to_native(), ad.ends.to_native()]);
-            let next = edges.filter(|edge| *edge > at).min();
-            changes_at = earliest(changes_at, next.and_then(|edge| Timestamp::from_second(edge).ok()));
-        }
+        let ad = part.ad_now(now);
+        let ad_changes_at = ad.changes_at.and_then(|edge| Timestamp::from_second(edge).ok());
         let distance_m = centre.map(|centre| centre.distance_m(part.location()));
-        Self { distance_m, state, ad_label, changes_at }
+        let changes_at = earliest(state.next_change_at, ad_changes_at);
+        Self { distance_m, state, ad_label: ad.label, changes_at }
     }
 
     /// As the card takes it.

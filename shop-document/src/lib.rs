@@ -16,6 +16,7 @@ pub mod document; // Sections -> ListPart and DetailPart -> bytes -> the same ag
 mod beside; //       of these, what every page needs             -> in the handle
 mod remembered; //   a state                                     -> one word, until the clock changes it
 
+pub use beside::AdNow;
 pub use card::CardOverlay;
 pub use document::{DetailPart, ListPart, ShopDocument};
 pub use envelope::Unreadable;
