@@ -1,11 +1,13 @@
 //! All that the shop's owner says.
 
+use crate::{BulkShop, ShopFacts, Source};
 use jiff::tz::TimeZone;
-use writer_api::ShopFacts;
 
-use super::texts::{self, category_words, optional_text, text};
+use super::texts::{self, category_words, lines, optional_text, text};
 use super::{Findings, delivery, hours, menu};
 
+const SOURCE_NAME_CHARS_MAX: usize = 100;
+const SOURCE_KEY_CHARS_MAX: usize = 200;
 const NAME_CHARS_MAX: usize = 200;
 const ADDRESS_CHARS_MAX: usize = 500;
 const PHONE_CHARS_MAX: usize = 100;
@@ -14,7 +16,8 @@ const NOTICE_CHARS_MAX: usize = 2_000;
 const NOTICES_MAX: usize = 20;
 const CATEGORIES_MAX: usize = 8;
 
-pub(crate) fn check(facts: &ShopFacts, findings: &mut Findings) {
+/// Everything that is wrong in what the shop's owner says.
+pub fn check(facts: &ShopFacts, findings: &mut Findings) {
     text("name", &facts.name, NAME_CHARS_MAX, findings);
     optional_text("address", facts.address.as_ref(), ADDRESS_CHARS_MAX, findings);
     let (lat, lng) = (facts.location.lat, facts.location.lng);
@@ -26,19 +29,42 @@ pub(crate) fn check(facts: &ShopFacts, findings: &mut Findings) {
     texts::url("thumbnail_url", facts.thumbnail_url.as_ref(), findings);
     findings.expect_count("notices", facts.notices.len(), NOTICES_MAX);
     for (index, notice) in facts.notices.iter().enumerate() {
-        text(|| format!("notices[{index}]"), notice, NOTICE_CHARS_MAX, findings);
+        lines(|| format!("notices[{index}]"), notice, NOTICE_CHARS_MAX, findings);
     }
     hours::opening_hours(&facts.opening_hours, findings);
     hours::pauses(&facts.pauses, findings);
     delivery::check(&facts.delivery, facts.location, findings);
     menu::check(&facts.menu, &facts.delivery.min_order.currency, findings);
     texts::generated(&facts.generated, findings);
-    optional_text("credit", facts.credit.as_ref(), CREDIT_CHARS_MAX, findings);
+    if let Some(credit) = &facts.credit {
+        lines("credit", credit, CREDIT_CHARS_MAX, findings);
+    }
 }
 
-/// Known here under this very spelling: others read it with other libraries, some of which care about case.
-fn time_zone(name: &str, findings: &mut Findings) {
+/// Everything that is wrong in where a shop comes from.
+pub fn source(source: &Source, findings: &mut Findings) {
+    text("source.name", &source.name, SOURCE_NAME_CHARS_MAX, findings);
+    text("source.key", &source.key, SOURCE_KEY_CHARS_MAX, findings);
+}
+
+/// Everything that is wrong in a shop that is brought, with or without its source.
+pub fn bulk_shop(shop: &BulkShop, findings: &mut Findings) {
+    if let Some(source) = &shop.source {
+        self::source(source, findings);
+    }
+    let mut of_facts = Findings::default();
+    check(&shop.facts, &mut of_facts);
+    findings.take("facts", of_facts);
+}
+
+/// Whether it is known here under this very spelling: others read it with other libraries, some of which care about
+/// case.
+#[must_use]
+pub fn is_time_zone(name: &str) -> bool {
     let known = TimeZone::get(name).ok();
-    let holds = known.as_ref().and_then(TimeZone::iana_name).is_some_and(|known| known == name);
-    findings.expect(holds, "time_zone", name, "an IANA time zone, for example `Europe/London`");
+    known.as_ref().and_then(TimeZone::iana_name).is_some_and(|known| known == name)
+}
+
+fn time_zone(name: &str, findings: &mut Findings) {
+    findings.expect(is_time_zone(name), "time_zone", name, "an IANA time zone, for example `Europe/London`");
 }
