@@ -49,18 +49,19 @@ async fn others_go_on_while_one_shop_waits_for_a_replica() {
 
 #[tokio::test(start_paused = true)]
 async fn changes_are_visible_about_as_soon_as_a_restarted_writer_answers_again() {
-    for down_for in [200, 500, 2_000, 5_000].map(Duration::from_millis) {
+    let outages = [200, 500, 2_000, 5_000].map(Duration::from_millis);
+    for (shops, down_for) in [1, 50].into_iter().flat_map(|shops| outages.map(|down_for| (shops, down_for))) {
         let stage = Stage::ready(100, |settings| settings.refetch_shops_max = 1).await;
         stage.writer.script().down = true;
-        for number in 1..=50 {
+        for number in 1..=shops {
             stage.change(number).await;
         }
         sleep(down_for).await;
-        assert!(stage.metric("breaker_openings_total{writer=\"shop\",of=\"writer\"}") >= 1.0, "{down_for:?}");
+        let openings = stage.metric("breaker_openings_total{writer=\"shop\",of=\"writer\"}");
+        assert!(shops == 1 || openings >= 1.0, "{shops} shops, {down_for:?}");
         stage.writer.script().down = false;
         let took = eventually("all changes are visible", || stage.follower.holds_all()).await;
-        let expected = down_for.max(Duration::from_millis(100));
-        assert!(took <= expected, "{took:?} after the writer came back, which was away for {down_for:?}");
+        assert!(took <= down_for, "{took:?} after the writer came back: {shops} shops, {down_for:?}");
         stage.all_is_acknowledged().await;
     }
 }
