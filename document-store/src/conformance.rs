@@ -12,8 +12,8 @@ use shop_document::{AdsSection, Held, Place, ReviewsSection, Sections, ShopDocum
 use shop_id::{Revision, ShopId, Writer};
 
 use crate::{
-    ChangeLog, DocumentReader, DocumentWriter, LogEntry, Lookup, Position, Positions, Projected, Put,
-    StoreError,
+    ChangeLog, DocumentReader, DocumentWriter, KeptLog, LogEntry, Lookup, Position, Positions, Projected,
+    Put, StoreError,
 };
 
 /// The whole suite.
@@ -31,6 +31,7 @@ where
     the_log_says_which_cells_a_shop_left_and_entered(&*empty().await).await;
     a_gather_answers_in_the_asked_order(&*empty().await).await;
     a_trimmed_log_says_so(&*empty().await).await;
+    a_log_keeps_no_more_entries_than_it_may(&*empty().await).await;
     a_scan_pages_through_all_shops(&*empty().await).await;
     contacts_and_cursors_are_kept(&*empty().await).await;
     the_log_wakes_those_who_wait(empty().await).await;
@@ -231,7 +232,7 @@ async fn a_trimmed_log_says_so<S: DocumentWriter + ChangeLog>(store: &S) {
         heads.0.iter().position(|head| head.sequence == 3).unwrap_or_else(|| panic!("no shard has 3 saves"));
     let (shard_number, at_head) = (u16::try_from(shard).unwrap_or(u16::MAX), heads.0[shard]);
     let future = Timestamp::now() + Duration::from_secs(3_600);
-    assert_eq!(store.trim(future).await.ok(), Some(3));
+    assert_eq!(store.trim(KeptLog { since: future, entries_max: u64::MAX }).await.ok(), Some(3));
     let behind = Position { sequence: 1, ..at_head };
     let refused = store.read(shard_number, behind, 10).await;
     assert!(matches!(refused, Err(StoreError::Trimmed { .. })), "{refused:?}");
@@ -240,6 +241,32 @@ async fn a_trimmed_log_says_so<S: DocumentWriter + ChangeLog>(store: &S) {
     save(store, 4, shop_section(4, "x", &[])).await;
     let page = store.read(shard_number, at_head, 10).await;
     assert!(page.is_ok_and(|page| page.entries.len() == 1));
+}
+
+async fn a_log_keeps_no_more_entries_than_it_may<S: DocumentWriter + ChangeLog>(store: &S) {
+    save(store, 5, shop_section(1, "x", &[])).await;
+    for counter in 1..=10 {
+        save(store, 4, shop_section(counter, "x", &[])).await;
+    }
+    let heads = head(store).await;
+    let shards = u64::try_from(heads.0.len()).unwrap_or(1);
+    // A store of one shard has the save of shop 5 in the same log.
+    let saved = if shards == 1 { 11 } else { 10 };
+    let shard = heads.0.iter().position(|head| head.sequence == saved);
+    let shard = shard.unwrap_or_else(|| panic!("no shard has {saved} saves"));
+    let (shard_number, at_head) = (u16::try_from(shard).unwrap_or(u16::MAX), heads.0[shard]);
+    let kept = KeptLog { since: Timestamp::UNIX_EPOCH, entries_max: 3 * shards };
+    assert_eq!(store.trim(kept).await.ok(), Some(saved - 3), "of one busy shard, not of the others");
+    assert_eq!(store.trim(kept).await.ok(), Some(0));
+    let behind = |count| Position { sequence: at_head.sequence - count, ..at_head };
+    let page = store.read(shard_number, behind(3), 10).await;
+    assert!(page.is_ok_and(|page| page.entries.len() == 3), "the newest are kept");
+    let refused = store.read(shard_number, behind(4), 10).await;
+    assert!(matches!(refused, Err(StoreError::Trimmed { .. })), "{refused:?}");
+    assert_eq!(store.trim(KeptLog { entries_max: 0, ..kept }).await.ok(), Some(2), "the newest entry stays");
+    save(store, 4, shop_section(11, "x", &[])).await;
+    let page = store.read(shard_number, at_head, 10).await;
+    assert!(page.is_ok_and(|page| page.entries.len() == 1), "whoever had read all goes on");
 }
 
 async fn a_scan_pages_through_all_shops<S: DocumentWriter + ChangeLog>(store: &S) {

@@ -16,6 +16,6 @@ pub use follow::{FollowProgress, LogFollower, follow};
 pub use near_cache::{NearCache, Seen};
 pub use position::{Position, Positions};
 pub use traits::{
-    ChangeLog, DocumentReader, DocumentWriter, Identity, LogEntry, LogPage, Lookup, Projected, Put, Scan,
-    StoreError, Stored, WriterContact,
+    ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogEntry, LogPage, Lookup, Projected, Put,
+    Scan, StoreError, Stored, WriterContact,
 };

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::traits::{held_of, lookup_of, new_contacts, shard_of};
 use crate::{
-    ChangeLog, DocumentReader, DocumentWriter, Identity, LogEntry, LogPage, Lookup, Position, Positions,
-    Projected, Put, Scan, StoreError, Stored, WriterContact,
+    ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogEntry, LogPage, Lookup, Position,
+    Positions, Projected, Put, Scan, StoreError, Stored, WriterContact,
 };
 
 /// Shards of its log.
@@ -166,12 +166,13 @@ impl DocumentWriter for MemoryStore {
         Ok(())
     }
 
-    async fn trim(&self, older_than: Timestamp) -> Result<u64, StoreError> {
+    async fn trim(&self, kept: KeptLog) -> Result<u64, StoreError> {
         let mut inner = self.healthy()?;
         let mut trimmed = 0;
-        for log in &mut inner.logs {
-            let before = log.len();
-            log.retain(|entry| entry.saved_at >= older_than);
+        let heads = inner.heads.clone();
+        for (log, head) in inner.logs.iter_mut().zip(heads) {
+            let (before, first) = (log.len(), kept.first(head, SHARDS));
+            log.retain(|entry| entry.saved_at >= kept.since && entry.position >= first);
             trimmed += u64::try_from(before - log.len()).unwrap_or(0);
         }
         Ok(trimmed)

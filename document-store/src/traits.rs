@@ -116,8 +116,27 @@ pub trait DocumentWriter: DocumentReader {
     /// A full resync is complete: `Identity::complete` from now on.
     fn mark_complete(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Drops log entries older than this moment. Followers that still need them get `Trimmed`.
-    fn trim(&self, older_than: Timestamp) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    /// Drops the oldest log entries until no more than this is kept, and says how many it dropped. Followers that
+    /// still need them get `Trimmed`.
+    fn trim(&self, kept: KeptLog) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+/// What a change log keeps: both bounds hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptLog {
+    /// Nothing older.
+    pub since: Timestamp,
+    /// Not more entries than these over all shards: of each shard the newest, an equal share of them, one at least.
+    pub entries_max: u64,
+}
+
+impl KeptLog {
+    /// The oldest position that one of so many shards may keep, by the number of its entries.
+    pub(crate) fn first(&self, head: Position, shards: u16) -> Position {
+        let share = (self.entries_max / u64::from(shards.max(1))).max(1);
+        // Sequences have no gaps, so that they count entries. What is of an older activation nobody can read.
+        Position { activation: head.activation, sequence: head.sequence.saturating_sub(share) + 1 }
+    }
 }
 
 /// One save as its followers see it.

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use document_store::conformance::{merging, shop_section};
 use document_store::lmdb::{LmdbOptions, LmdbReader, LmdbWriter};
-use document_store::{ChangeLog, DocumentReader, DocumentWriter, Lookup, Position, Put, StoreError};
+use document_store::{ChangeLog, DocumentReader, DocumentWriter, KeptLog, Lookup, Position, Put, StoreError};
 use jiff::Timestamp;
 use shop_id::{Revision, ShopId, Writer};
 
@@ -260,7 +260,7 @@ async fn a_log_is_trimmed_to_the_last_old_entry_however_many_there_are() {
     assert!(logged > 2_000, "{logged} of 2,500");
     let later = Timestamp::now();
     save(&store, 1, 9_999, "x").await.unwrap();
-    assert_eq!(store.trim(later).await.unwrap(), logged);
+    assert_eq!(store.trim(KeptLog { since: later, entries_max: u64::MAX }).await.unwrap(), logged);
     let head = store.head().await.unwrap().0[0];
     let page = store.read(0, Position { sequence: logged, ..head }, 10).await.unwrap();
     assert_eq!(page.entries.len(), 1);

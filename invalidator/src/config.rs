@@ -21,6 +21,11 @@ pub struct Config {
     /// The largest size of the store's data file.
     #[serde(default)]
     pub store_map_bytes: MapBytes,
+    /// Entries of the change log that are kept, over all shards, however young: whoever follows it and was away for
+    /// longer than they reach back rebuilds by a scan. An entry of a shop that is listed in 40 cells takes some
+    /// 160 bytes of the data file (`cargo run --release -p document-store --example log_entry_bytes`).
+    #[serde(default = "defaults::log_entries_max")]
+    pub log_entries_max: NonZeroU64,
     /// The directory of the embedded event queues.
     pub events: PathBuf,
     /// How often each writer is asked what changed: what a lost event costs at most.
@@ -111,7 +116,7 @@ impl MapBytes {
 
 impl Default for MapBytes {
     /// For 1,000,000 shops: a list part of 2 kB and a detail part of 11 kB take four pages of 4 kB, some 17 GB in all;
-    /// a day of 1,000 changes a second leaves 30 GB of log entries. The rest is for pages that wait for readers.
+    /// `log_entries_max` of the log take 0.7 GB. The rest is for pages that wait for readers.
     fn default() -> Self {
         Self(64 << 30)
     }
@@ -147,6 +152,11 @@ mod defaults {
     /// A corrupt document is rare, and its shop is named missing meanwhile: an hour is soon enough.
     pub(super) const fn audit_interval_ms() -> NonZeroU64 {
         or_one(60 * 60 * 1_000)
+    }
+
+    /// More than an hour of 1,000 changes a second, more than a day of 46.
+    pub(super) const fn log_entries_max() -> NonZeroU64 {
+        or_one(4_000_000)
     }
 
     pub(super) const fn refetch_timeout_ms() -> NonZeroU64 {
@@ -217,6 +227,7 @@ mod tests {
         assert_eq!(config.settings().changed_since_interval, Duration::from_secs(10));
         assert_eq!(config.audit_interval(), Duration::from_secs(3_600));
         assert_eq!(config.store_map_bytes.get(), 64 << 30);
+        assert_eq!(config.log_entries_max.get(), 4_000_000);
         let urls = config.writers.all().map(|(writer, url)| (writer, url.as_str()));
         assert_eq!(
             urls,
@@ -231,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_is_said_is_passed_on() {
-        let said = "changed_since_interval_ms=300 audit_interval_ms=500 refetch_timeout_ms=700 page_timeout_ms=900 refetches_in_flight_max=1 store_map_bytes=268435457";
+        let said = "changed_since_interval_ms=300 audit_interval_ms=500 refetch_timeout_ms=700 page_timeout_ms=900 refetches_in_flight_max=1 store_map_bytes=268435457 log_entries_max=5";
         let config = read(said).unwrap();
         let settings = config.settings();
         assert_eq!(settings.changed_since_interval, Duration::from_millis(300));
@@ -240,12 +251,14 @@ mod tests {
         assert_eq!(settings.page_timeout, Duration::from_millis(900));
         assert_eq!((settings.refetches_in_flight_max, settings.bulk_refetches_in_flight_max), (1, 1));
         assert_eq!(config.store_map_bytes.get(), (1 << 28) + (64 << 10));
+        assert_eq!(config.log_entries_max.get(), 5);
     }
 
     #[test]
     fn nonsense_is_refused_with_the_expected_form() {
         for (said, expected) in [
             ("changed_since_interval_ms=0", "expected a nonzero u64"),
+            ("log_entries_max=0", "expected a nonzero u64"),
             ("store_map_bytes=4096", "`4096` is too small, expected at least 1048576"),
             ("writers.shop=127.0.0.1:7001", "`127.0.0.1:7001` is no base URL, expected for example `http://"),
             ("writers.ads=https://ads", "`https://ads` is no base URL"),

@@ -84,7 +84,11 @@ impl InvalidatorMetrics {
         registry.register("corrupt_documents", "Unreadable documents met", metrics.corrupt.clone());
         registry.register("audited_shops", "Documents looked at by audits", metrics.audited.clone());
         registry.register("audits", "Audits that reached the end", metrics.audits.clone());
-        registry.register("trimmed_entries", "Log entries dropped for their age", metrics.trimmed.clone());
+        registry.register(
+            "trimmed_entries",
+            "Log entries dropped for their age or their number",
+            metrics.trimmed.clone(),
+        );
         registry.register(
             "store_complete",
             "1 once every writer was paged through",

@@ -57,7 +57,11 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
         };
         Followed { reads, open }
     });
-    let pace = Pace { settings, audit_interval: config.audit_interval() };
+    let pace = Pace {
+        settings,
+        audit_interval: config.audit_interval(),
+        log_entries_max: config.log_entries_max.get(),
+    };
     let saver = start(Arc::new(store), followed.into(), &pace, &context);
     let directory = config.store.display();
     tracing::info!(store = %directory, "saving what the writers change");
@@ -83,6 +87,8 @@ pub struct Pace {
     pub settings: Settings,
     /// Between two audits.
     pub audit_interval: Duration,
+    /// The change log keeps no more than these.
+    pub log_entries_max: u64,
 }
 
 /// Starts everything that runs until the drain has begun: a subscription of each writer, audit, trimming. Returns who
@@ -127,6 +133,6 @@ where
     }
     let audit = Audit::new(Arc::clone(&store), doubts, ours.clone());
     drain.spawn(audit.run(pace.audit_interval, drain.clone()));
-    drain.spawn(trim::run(store, clock.clone(), ours, drain.clone()));
+    drain.spawn(trim::run(store, pace.log_entries_max, clock.clone(), ours, drain.clone()));
     saver
 }

@@ -70,14 +70,14 @@ fn rate(text: &str) -> Result<f64, String> {
 /// A program is missing, a port is busy, the directory is in use or of another seed.
 pub async fn demo(options: DemoOptions, say: &Say) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
-    std::fs::create_dir_all(&options.data_dir).with_context(|| options.data_dir.display().to_string())?;
-    let data_dir = options.data_dir.canonicalize()?;
-    let _held = memory::hold(&data_dir)?;
-    let memory = Memory::read(&data_dir)?;
+    let data_dir = directory(&options.data_dir)?;
+    let flag = || format!("`--data-dir {}`", options.data_dir.display());
+    let _held = memory::hold(&data_dir).with_context(flag)?;
+    let memory = Memory::read(&data_dir).with_context(flag)?;
     let plan = memory.plan(&data_dir, options.seed, options.shops)?;
     let layout = Arc::new(Layout::new(&options, data_dir)?);
     layout.ports_are_free()?;
-    layout.write()?;
+    layout.write().with_context(flag)?;
 
     let drain = Drain::new();
     drain.on_signals()?;
@@ -92,6 +92,15 @@ pub async fn demo(options: DemoOptions, say: &Say) -> anyhow::Result<ExitCode> {
     }
     children.stop().await;
     lived.map(|()| ExitCode::SUCCESS)
+}
+
+/// The directory that holds all, made if it is not there yet.
+fn directory(given: &Path) -> anyhow::Result<PathBuf> {
+    let made = std::fs::create_dir_all(given).and_then(|()| given.canonicalize());
+    made.map_err(|error| {
+        let given = given.display();
+        anyhow::anyhow!("`--data-dir {given}`: {error}; expected a directory that may be written")
+    })
 }
 
 /// From the first process to the last change. Ends only by failing; the caller ends it otherwise.
@@ -134,4 +143,19 @@ fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let beside = path.with_extension("new");
     std::fs::write(&beside, content)?;
     std::fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_named_with_its_flag() {
+        let kept = tempfile::tempdir().unwrap();
+        let file = kept.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let said = directory(&file.join("data")).unwrap_err().to_string();
+        assert!(said.starts_with(&format!("`--data-dir {}/data`: ", file.display())), "{said}");
+        assert!(directory(&kept.path().join("new").join("data")).unwrap().is_dir());
+    }
 }

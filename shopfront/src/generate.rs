@@ -68,9 +68,39 @@ fn normal(chance: &mut StdRng) -> f64 {
     (-2.0 * (1.0 - first).ln()).sqrt() * (std::f64::consts::TAU * second).cos()
 }
 
-/// A shop that the tables do not know is of this kind.
+/// Says where one eats, or who sells, and nothing of what is cooked there.
+const KINDS_OF_PLACES: &[&str] = &[
+    "bar",
+    "biergarten",
+    "canteen",
+    "caterer",
+    "catering",
+    "delivery",
+    "fast_food",
+    "food",
+    "food_court",
+    "food_truck",
+    "hotel",
+    "kiosk",
+    "market",
+    "nightclub",
+    "producer",
+    "restaurant",
+    "shop",
+    "street_food",
+    "supermarket",
+    "takeaway",
+];
+
+/// Whether a category leaves open what is cooked. Any other word of the data is a cuisine, known here or not.
 #[must_use]
-pub fn is_cuisine(category: &str) -> bool {
+pub fn is_kind_of_place(category: &str) -> bool {
+    KINDS_OF_PLACES.contains(&category)
+}
+
+/// Whether there are dishes of it here.
+#[must_use]
+fn is_cuisine(category: &str) -> bool {
     cuisines::find(category).is_some()
 }
 

@@ -6,6 +6,8 @@
 pub mod decode; //     bytes of any encoding  -> UTF-8
 pub mod hours; //      `Mo-Fr 09:00-18:00`    -> weekly hours
 pub mod mapping; //    what is known about a data set
+mod currencies; //     ISO 4217
+mod own_values; //     what a mapping itself puts into rows -> refused where it cannot be right
 mod mapping_reader; // TOML                   -> Mapping
 pub mod path; //       `a.b[0].c`             -> where a value stands
 pub mod report; //     bad rows               -> lines, counts
@@ -31,7 +33,7 @@ use self::report::{Counts, Place, Report};
 use self::send::{BULK_BYTES_USUAL_MAX, BulkRow, BulkSender};
 use self::shape::Shaped;
 use self::value::Problem;
-use writer_api::change::{BULK_ROWS_MAX, BulkOutcome, BulkSection, BulkShop, Outcome, Source};
+use writer_api::change::{BULK_ROWS_MAX, BulkOutcome, BulkSection, Outcome};
 
 use crate::say::Say;
 
@@ -59,11 +61,11 @@ pub struct ImportOptions {
     pub errors: Option<PathBuf>,
     /// Of the generator.
     pub seed: u64,
-    /// Where to.
-    pub targets: Targets,
+    /// Where to; nowhere: everything is read, nothing is sent.
+    pub targets: Option<Targets>,
 }
 
-/// Imports files. Returns what became of every row.
+/// Imports files, or checks whether they could be. Returns what became of every row.
 ///
 /// # Errors
 /// A file cannot be read, a writer stays away. Bad rows are no error.
@@ -73,7 +75,12 @@ pub async fn import(
     say: Say,
 ) -> anyhow::Result<(Counts, Duration)> {
     let started = Instant::now();
-    let report = Arc::new(Mutex::new(Report::new(options.errors.as_deref(), say.clone())?));
+    let report = Report::new(options.errors.as_deref(), say.clone()).map_err(|error| {
+        let file = options.errors.as_deref().unwrap_or(Path::new("")).display();
+        anyhow::anyhow!("`--errors {file}`: {error}; expected a file that may be written")
+    })?;
+    let report = if options.targets.is_some() { report } else { report.quiet() };
+    let report = Arc::new(Mutex::new(report));
     let bytes = options.files.iter().map(|file| std::fs::metadata(file).map_or(0, |meta| meta.len())).sum();
     let bar = say.bar(ProgressBar::new(bytes).with_style(bytes_style()));
     let (rows, bulks) = mpsc::channel(2);
@@ -81,7 +88,13 @@ pub async fn import(
         let (report, bar, options) = (report.clone(), bar.clone(), options.clone());
         tokio::task::spawn_blocking(move || read_files(&options, &mapping, &report, &bar, rows))
     };
-    let sent = send_all(&options.targets, bulks, &report, |_| {}).await;
+    let sent = match &options.targets {
+        Some(targets) => send_all(targets, bulks, &report, |_| {}).await,
+        None => {
+            count_all(bulks, &report).await;
+            Ok(())
+        }
+    };
     // A writer that stays away closes the channel, which ends the reader: its own error is the better one.
     let read = reader.await?;
     sent?;
@@ -147,7 +160,12 @@ pub(crate) fn read_file(
                 for note in &shop.notes {
                     lock(report).note(&place, note);
                 }
-                return filler.push(&mapping.source, place, *shop);
+                let shop = shop.from(&mapping.source);
+                if let Some(problem) = shape::refused(&shop.row) {
+                    lock(report).bad(&place, &problem);
+                    return true;
+                }
+                return filler.push(place, shop);
             }
         }
         true
@@ -175,11 +193,9 @@ impl Filler {
     }
 
     /// `false` when nobody takes bulks any more.
-    pub(crate) fn push(&mut self, source: &str, place: Place, shop: shape::ShapedShop) -> bool {
-        let source = Source { name: source.to_owned(), key: shop.key };
-        let row = BulkShop { source: Some(source), facts: shop.facts };
+    pub(crate) fn push(&mut self, place: Place, shop: shape::SourcedShop) -> bool {
         // Facts are strings, numbers and lists: nothing in them can fail to be JSON.
-        let Ok(body) = serde_json::to_vec(&row) else { return true };
+        let Ok(body) = serde_json::to_vec(&shop.row) else { return true };
         if self.rows.len() == BULK_ROWS_MAX || self.bytes + body.len() > BULK_BYTES_USUAL_MAX {
             self.hand_on();
         }
@@ -199,6 +215,13 @@ impl Filler {
 
     pub(crate) fn finish(mut self) {
         self.hand_on();
+    }
+}
+
+/// What would have been sent.
+async fn count_all(mut bulks: mpsc::Receiver<Vec<BulkRow>>, report: &Mutex<Report>) {
+    while let Some(bulk) = bulks.recv().await {
+        lock(report).counts_mut().importable += bulk.len() as u64;
     }
 }
 
@@ -270,8 +293,8 @@ async fn send_sections(
     let bodies: Vec<&[u8]> = sections.iter().map(|(_, body)| body.as_slice()).collect();
     for ((place, _), outcome) in sections.iter().zip(sender.send(&bodies).await?) {
         if outcome.outcome == Outcome::Refused {
-            let problem =
-                Problem::new(format!("the writer refused the {what}"), outcome.reason.unwrap_or_default());
+            let why = outcome.reason.unwrap_or_default();
+            let problem = Problem::because(format!("the writer refused the {what}"), &why);
             lock(report).note(place, &problem);
         }
     }
@@ -287,9 +310,12 @@ fn count(bulk: &[BulkRow], outcomes: &[BulkOutcome], report: &Mutex<Report>) {
             Outcome::Changed => counts.changed += 1,
             Outcome::Unchanged => counts.unchanged += 1,
             Outcome::Refused => {
-                let given = outcome.reason.clone().unwrap_or_default();
-                report.bad(&row.place, &Problem::new("the shop writer refused the row", given));
+                let why = outcome.reason.clone().unwrap_or_default();
+                report.bad(&row.place, &Problem::because("the shop writer refused the row", &why));
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use shop_id::{ShopId, Writer};
 
 use crate::say::Say;
 
-/// Saves that are shown; the log keeps a day.
+/// Saves that are shown; the log keeps a day at most.
 const SAVES_SHOWN_MAX: usize = 10;
 /// Log entries of one read.
 const PAGE_ENTRIES: usize = 10_000;

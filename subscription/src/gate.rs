@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::Settings;
 use crate::breaker::{Breaker, State, Verdict};
 use crate::metrics::WriterMetrics;
+use crate::pause::Pauses;
 
 /// So long after the end of an open period only refetches are let through.
 const REFETCHES_FIRST: Duration = Duration::from_millis(100);
@@ -62,7 +63,9 @@ pub(crate) enum Side {
 
 impl Gate {
     pub(crate) fn new(settings: &Settings, metrics: WriterMetrics) -> Self {
-        let breaker = || Breaker::new(settings.breaker_failures, settings.breaker_open_for);
+        let (min, max) = (settings.breaker_open_min, settings.breaker_open_max);
+        let open_for = Pauses { min, max, jitter: settings.jitter };
+        let breaker = || Breaker::new(settings.breaker_failures, open_for);
         let breakers = Breakers { writer: breaker(), store: breaker() };
         let standing = watch::Sender::new(breakers.standing());
         Self { breakers: Mutex::new(breakers), standing, metrics }

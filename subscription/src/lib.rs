@@ -45,7 +45,7 @@ mod resync; //        a writer                   -> all of it, page by page
 mod wanted; //        what these two want refetched
 mod requests; //      what others may ask for
 mod gate; //          a breaker for the writer, one for the store
-mod breaker; //       failures in a row          -> a pause, a probe
+mod breaker; //       failures in a row          -> a growing pause, a probe
 mod pause; //         failures in a row          -> how long to wait
 mod metrics; //       what is counted
 

@@ -35,8 +35,11 @@ pub struct Settings {
     pub jitter: Jitter,
     /// Failures in a row that open the writer's breaker.
     pub breaker_failures: u32,
-    /// How long nothing is asked then, before one probe is.
-    pub breaker_open_for: Duration,
+    /// How long nothing is asked then, before one probe is: long enough to restart a writer. Each probe that fails
+    /// doubles it.
+    pub breaker_open_min: Duration,
+    /// And how long at most, however long the outage.
+    pub breaker_open_max: Duration,
     /// Deliveries that are held unacknowledged. When half of it is reached, those of shops that cannot be
     /// refetched are given back to the queue, so that the others never wait for them.
     pub deliveries_held_max: usize,
@@ -70,7 +73,8 @@ impl Default for Settings {
             lag_wait_max: Duration::from_secs(1),
             jitter: Jitter::Random,
             breaker_failures: 5,
-            breaker_open_for: Duration::from_secs(5),
+            breaker_open_min: Duration::from_millis(200),
+            breaker_open_max: Duration::from_secs(5),
             deliveries_held_max: 10_000,
             receive_messages_max: 500,
             visibility_timeout: Duration::from_secs(30),

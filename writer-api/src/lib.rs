@@ -10,6 +10,8 @@ pub mod change; //  many changes at once    -> BulkShop, BulkSection, BulkOutcom
 mod client; //      the four reads, asked over HTTP
 mod error; //       why a writer gave no answer
 pub mod facts; //   what each writer owns   -> ShopFacts, AdFacts, ReviewFacts
+pub mod check; //   facts                   -> everything that is wrong in them
+pub mod shape; //   bytes of JSON           -> their type, or the member that is wrong, in plain words
 mod parse; //       bytes of an answer      -> the answer, or the path of what is wrong in it
 mod reads; //       the four reads as a trait
 pub mod conformance; // any base URL    -> which promises it keeps

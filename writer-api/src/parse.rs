@@ -7,6 +7,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use shop_id::{Revision, ShopId, Writer};
 
+use crate::shape::{self, Unread, WrongMember};
 use crate::{ChangesAnswer, Facts, PageAnswer, SectionAnswer, SectionState, SectionsAnswer};
 
 /// Where in the answer, and what is wrong there.
@@ -70,14 +71,13 @@ struct Tag {
     of: Writer,
 }
 
-/// Any JSON; the path is found by reading a second time, which only a broken answer pays for.
+/// Any JSON.
 pub(crate) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Wrong> {
-    serde_json::from_slice(body).map_err(|_| {
-        let mut again = serde_json::Deserializer::from_slice(body);
-        match serde_path_to_error::deserialize::<_, T>(&mut again) {
-            Err(error) => Wrong::at(error.path().to_string(), error.inner().to_string()),
-            // Read well up to the end of the value: something follows it.
-            Ok(_) => Wrong::at(".", "more than one JSON value"),
+    shape::read(body).map_err(|unread| match unread {
+        Unread::NotJson(reason) => Wrong::at(".", format!("not JSON: {reason}")),
+        Unread::Wrong(WrongMember { path, given, expected }) => {
+            let given = given.map_or_else(|| "missing".to_owned(), |given| format!("`{given}`"));
+            Wrong::at(path, format!("{given}, expected {expected}"))
         }
     })
 }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use shop_id::ShopId;
+use writer_api::check::{self, Findings, REVIEW_CHARS_MAX};
 use writer_api::facts::Review;
 use writer_api::{ReviewFacts, Source};
 
-use crate::check::{self, Findings, REVIEW_CHARS_MAX};
 use crate::merge_patch;
 use crate::owner::{Owner, Reviews, Shops};
 use crate::ready::{self, ReadyFacts};
@@ -120,7 +120,7 @@ impl NewReview {
         let mut findings = Findings::default();
         findings.expect((1..=5).contains(&review.stars), "stars", review.stars, "1 to 5");
         if let Some(text) = &review.text {
-            check::text("text", text, REVIEW_CHARS_MAX, &mut findings);
+            check::lines("text", text, REVIEW_CHARS_MAX, &mut findings);
         }
         findings.into_result().map_err(Refusal::Invalid)?;
         Ok(review)
@@ -232,7 +232,7 @@ mod tests {
                 r#"{"stars":6,"text":" "}"#,
                 "`stars` is `6`, expected 1 to 5; `text` is ` `, expected 1 to 2000 characters, not only blanks",
             ),
-            (r#"{"text":"x"}"#, "`stars` is `missing`, expected a value"),
+            (r#"{"text":"x"}"#, "`stars` is missing, expected a whole number, 1 to 5"),
         ] {
             assert_eq!(NewReview::read(json.as_bytes()).unwrap_err().to_string(), said);
         }

@@ -8,7 +8,6 @@
 
 mod http; //           a request                  -> a change, or a read, or a refusal that helps
 mod owner; //          what differs between the three
-mod check; //          facts                      -> what is wrong in them (pure)
 mod ready; //          bytes of facts             -> JSON that was checked and can be spliced (pure)
 mod decide; //         what is held, what is asked -> what becomes of it (pure)
 mod merge_patch; //    RFC 7396 (pure)
@@ -27,5 +26,7 @@ pub use config::Config;
 pub use database::DatabaseError;
 pub use program::{RunError, run_ads_writer, run_reviews_writer, run_shop_writer, start};
 
+#[cfg(test)]
+mod facts;
 #[cfg(test)]
 mod laws;

@@ -3,9 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shop_id::Writer;
+use writer_api::check::{self, Findings};
 use writer_api::{AdFacts, Facts, ReviewFacts, ShopFacts};
-
-use crate::check::{self, Findings};
 
 /// The owner of one kind of section.
 pub(crate) trait Owner: Send + Sync + 'static {

@@ -4,8 +4,9 @@
 
 use serde::de::DeserializeOwned;
 use writer_api::change::FACTS_BYTES_MAX;
+use writer_api::check::Findings;
+use writer_api::shape::{self, Unread};
 
-use crate::check::{Finding, Findings};
 use crate::owner::Owner;
 use crate::refusal::Refusal;
 
@@ -38,36 +39,12 @@ impl ReadyFacts {
     }
 }
 
-/// Any JSON into its type. The path of what is wrong is found by reading a second time, which only bad JSON pays for.
+/// Any JSON into its type.
 pub(crate) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(json).map_err(|error| {
-        // serde_json calls some wrong shapes wrong syntax: an area that is a circle and a polygon, for example.
-        if !error.is_data() && serde_json::from_slice::<serde::de::IgnoredAny>(json).is_err() {
-            return Refusal::NotJson(error.to_string());
-        }
-        let mut again = serde_json::Deserializer::from_slice(json);
-        let (path, reason) = match serde_path_to_error::deserialize::<_, T>(&mut again) {
-            Err(error) => (error.path().to_string(), error.inner().to_string()),
-            Ok(_) => (".".to_owned(), error.to_string()),
-        };
-        Refusal::Invalid(vec![shape_finding(path, &reason)])
+    shape::read(json).map_err(|unread| match unread {
+        Unread::NotJson(reason) => Refusal::NotJson(reason),
+        Unread::Wrong(member) => Refusal::Invalid(vec![member]),
     })
-}
-
-/// `serde`'s words, cut into the parts of a finding.
-fn shape_finding(path: String, reason: &str) -> Finding {
-    // The place in the text is of no use to a program, and wrong for a row of a bulk.
-    let reason = reason.rsplit_once(" at line ").map_or(reason, |(reason, _)| reason);
-    if let Some(field) = reason.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-        let path = if path == "." { field.to_owned() } else { format!("{path}.{field}") };
-        return Finding { path, given: "missing".to_owned(), expected: "a value".to_owned() };
-    }
-    let (given, expected) =
-        reason.rsplit_once(", expected ").unwrap_or((reason, "the form that is documented"));
-    let given = ["invalid type: ", "invalid value: ", "unknown variant "]
-        .iter()
-        .fold(given, |given, kind| given.strip_prefix(kind).unwrap_or(given));
-    Finding { path, given: given.replace('`', ""), expected: expected.to_owned() }
 }
 
 #[cfg(test)]
@@ -78,11 +55,11 @@ mod tests {
     #[test]
     fn what_is_wrong_in_the_form_is_named_by_path() {
         for (json, said) in [
-            ("{", "not JSON: EOF while parsing an object at line 1 column 1"),
-            ("{}", "`campaigns` is `missing`, expected a value"),
-            ("7", "`.` is `integer 7`, expected struct AdFacts"),
-            (r#"{"campaigns":7}"#, "`campaigns` is `integer 7`, expected a sequence"),
-            (r#"{"campaigns":[{}]}"#, "`campaigns[0].id` is `missing`, expected a value"),
+            ("{", "not JSON: line 1, column 1: it ends too soon"),
+            ("{}", "`campaigns` is missing, expected a list of campaigns, `[]` for none"),
+            ("7", "`.` is `7`, expected an object"),
+            (r#"{"campaigns":7}"#, "`campaigns` is `7`, expected a list of campaigns, `[]` for none"),
+            (r#"{"campaigns":[{}]}"#, "`campaigns[0].id` is missing, expected text, unique within the shop"),
         ] {
             let refused = ReadyFacts::read::<Ads>(json.as_bytes()).unwrap_err().to_string();
             assert_eq!(refused, said, "{json}");

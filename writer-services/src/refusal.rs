@@ -2,8 +2,7 @@
 
 use shop_id::ShopId;
 use writer_api::change::FACTS_BYTES_MAX;
-
-use crate::check::Finding;
+use writer_api::check::{Finding, sentence};
 
 /// A change that the writer does not take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,15 +25,4 @@ pub(crate) enum Refusal {
     /// As they would be stored, without blanks between the values.
     #[error("facts of {bytes} bytes are too large, expected at most {FACTS_BYTES_MAX}")]
     TooLarge { bytes: usize },
-}
-
-/// The first findings in one sentence each; a problem's `errors` holds all of them.
-fn sentence(findings: &[Finding]) -> String {
-    const SAID_MAX: usize = 3;
-    let said: Vec<String> = findings.iter().take(SAID_MAX).map(ToString::to_string).collect();
-    let more = match findings.len().saturating_sub(SAID_MAX) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    format!("{}{more}", said.join("; "))
 }

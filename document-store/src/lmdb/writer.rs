@@ -18,8 +18,8 @@ use super::reader::LmdbReader;
 use super::tables::{Tables, cursor_bytes, has_part, key, log_key};
 use super::wake::{Bell, Listener};
 use crate::{
-    ChangeLog, DocumentReader, DocumentWriter, Identity, LogPage, Lookup, Position, Positions, Projected,
-    Put, Scan, StoreError, WriterContact,
+    ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogPage, Lookup, Position, Positions,
+    Projected, Put, Scan, StoreError, WriterContact,
 };
 
 /// Updates that wait for the writing thread; then callers wait.
@@ -216,12 +216,12 @@ impl DocumentWriter for LmdbWriter {
         self.change(change).await.map(drop)
     }
 
-    async fn trim(&self, older_than: Timestamp) -> Result<u64, StoreError> {
+    async fn trim(&self, kept: KeptLog) -> Result<u64, StoreError> {
         let mut trimmed = 0;
         for shard in 0..self.identity().await?.shards {
             loop {
                 let change = move |tables: &Tables, transaction: &mut RwTxn<'_>| {
-                    trim_shard(tables, transaction, shard, older_than)
+                    trim_shard(tables, transaction, shard, kept)
                 };
                 let some = self.change(change).await?;
                 trimmed += some;
@@ -245,16 +245,21 @@ fn trim_shard(
     tables: &Tables,
     transaction: &mut RwTxn<'_>,
     shard: u16,
-    older_than: Timestamp,
+    kept: KeptLog,
 ) -> Result<u64, StoreError> {
+    let identity = tables.identity_in(transaction)?;
+    let head = tables.head_of(transaction, shard, identity.activation)?;
+    let first = kept.first(head, identity.shards);
     let (from, until) = (log_key(shard, Position::default()), log_key(shard + 1, Position::default()));
     let range = (std::ops::Bound::Included(from.as_slice()), std::ops::Bound::Excluded(until.as_slice()));
     let mut old = Vec::new();
     {
         let mut found = tables.log.range(&*transaction, &range).map_err(|error| tables.failed(&error))?;
         while let Some((key, value)) = found.next().transpose().map_err(|error| tables.failed(&error))? {
-            let saved_at = entry::decode(Position::default(), value).map(|entry| entry.saved_at);
-            if old.len() == TRIMMED_MAX || saved_at.is_some_and(|saved_at| saved_at >= older_than) {
+            let position = Position::from_bytes(&key[2..]).unwrap_or_default();
+            let is_young =
+                || entry::decode(position, value).is_some_and(|entry| entry.saved_at >= kept.since);
+            if old.len() == TRIMMED_MAX || (position >= first && is_young()) {
                 break;
             }
             old.push(key.to_vec());

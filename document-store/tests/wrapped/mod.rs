@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use document_store::near_cache::NearCacheLimits;
 use document_store::{
-    ChangeLog, DocumentReader, DocumentWriter, Identity, LogFollower, LogPage, Lookup, NearCache, Position,
-    Positions, Projected, Put, Scan, StoreError, WriterContact,
+    ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogFollower, LogPage, Lookup, NearCache,
+    Position, Positions, Projected, Put, Scan, StoreError, WriterContact,
 };
 use jiff::Timestamp;
 use shop_document::{DetailPart, ListPart, ShopDocument};
@@ -73,7 +73,7 @@ impl<S: DocumentWriter + ChangeLog> DocumentWriter for Followed<S> {
     async fn mark_complete(&self) -> Result<(), StoreError> {
         self.cache.store().mark_complete().await
     }
-    async fn trim(&self, older_than: Timestamp) -> Result<u64, StoreError> {
-        self.cache.store().trim(older_than).await
+    async fn trim(&self, kept: KeptLog) -> Result<u64, StoreError> {
+        self.cache.store().trim(kept).await
     }
 }

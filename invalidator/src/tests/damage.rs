@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use document_store::memory::MemoryStore;
 use document_store::{
-    ChangeLog, DocumentReader, DocumentWriter, Identity, LogPage, Lookup, Position, Positions, Projected,
-    Put, Scan, StoreError, WriterContact,
+    ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogPage, Lookup, Position, Positions,
+    Projected, Put, Scan, StoreError, WriterContact,
 };
 use jiff::Timestamp;
 use shop_document::envelope::Part;
@@ -115,8 +115,8 @@ impl DocumentWriter for Damaged {
         self.store.mark_complete().await
     }
 
-    async fn trim(&self, older_than: Timestamp) -> Result<u64, StoreError> {
-        self.store.trim(older_than).await
+    async fn trim(&self, kept: KeptLog) -> Result<u64, StoreError> {
+        self.store.trim(kept).await
     }
 }
 

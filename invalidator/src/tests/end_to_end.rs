@@ -171,7 +171,12 @@ impl Road {
             };
             Followed { reads, open }
         });
-        start(Arc::clone(&self.store), followed.into(), &Pace { settings, audit_interval }, &self.context);
+        start(
+            Arc::clone(&self.store),
+            followed.into(),
+            &Pace { settings, audit_interval, log_entries_max: 4_000_000 },
+            &self.context,
+        );
     }
 
     fn writer(&self, writer: Writer) -> &FakeWriter {

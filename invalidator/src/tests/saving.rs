@@ -223,10 +223,26 @@ async fn the_log_is_kept_for_a_day() {
     }
     // The store stamps entries with the machine's time.
     let clock = Clock::manual(Timestamp::now() + trim::KEPT - jiff::SignedDuration::from_mins(1));
-    assert_eq!(trim::trim(&*store, &clock, &metrics()).await.unwrap(), 0);
+    assert_eq!(trim::trim(&*store, u64::MAX, &clock, &metrics()).await.unwrap(), 0);
     clock.set(Timestamp::now() + trim::KEPT + jiff::SignedDuration::from_mins(1));
-    assert_eq!(trim::trim(&*store, &clock, &metrics()).await.unwrap(), 5);
+    assert_eq!(trim::trim(&*store, u64::MAX, &clock, &metrics()).await.unwrap(), 5);
     let trimmed = store.read(1, Position { activation: 1, sequence: 0 }, 10).await;
     assert!(matches!(trimmed, Err(StoreError::Trimmed { .. })));
     assert!(list_of(&*store, shop(1)).await.is_visible(), "documents are kept for good");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_log_is_kept_no_longer_than_it_may_be_long() {
+    let store = Arc::new(MemoryStore::new());
+    let (saver, _) = saver(&store);
+    for counter in 1..=20 {
+        let renamed = vec![marked(Writer::Shop, shop(1), at(counter))];
+        saver.save(Writer::Shop, renamed, Priority::Live).await.unwrap();
+    }
+    let entries_max = 8 * u64::from(store.identity().await.unwrap().shards);
+    let clock = Clock::manual(Timestamp::now());
+    assert_eq!(trim::trim(&*store, entries_max, &clock, &metrics()).await.unwrap(), 12);
+    let read = |sequence| store.read(1, Position { activation: 1, sequence }, 100);
+    assert!(matches!(read(11).await, Err(StoreError::Trimmed { .. })), "rebuilds by a scan");
+    assert_eq!(read(12).await.unwrap().entries.len(), 8);
 }

@@ -158,22 +158,29 @@ impl Layout {
     /// # Errors
     /// Port, program and the flag that changes it.
     pub fn ports_are_free(&self) -> anyhow::Result<()> {
-        for program in ALL {
+        let places = self.places();
+        apart(&places)?;
+        for Place { program, address, flag } in places {
+            TcpListener::bind(address).map(drop).map_err(|error| {
+                let name = program.name();
+                anyhow::anyhow!("{name} cannot listen on `{address}`: {error}; is another demo running? Choose another with `{flag}`")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Everywhere that a program listens.
+    fn places(&self) -> Vec<Place> {
+        let of = |program: Program| {
             let flags = match program {
                 Program::QueryServer => ["--public", "--ops"],
                 _ => ["--writers-port", "--writers-port"],
             };
-            let addresses = [self.address(*program), Some(self.ops(*program))];
-            for (address, flag) in
-                addresses.into_iter().zip(flags).filter_map(|(address, flag)| Some((address?, flag)))
-            {
-                TcpListener::bind(address).map(drop).map_err(|error| {
-                    let name = program.name();
-                    anyhow::anyhow!("{name} cannot listen on `{address}`: {error}; is another demo running? Choose another with `{flag}`")
-                })?;
-            }
-        }
-        Ok(())
+            let addresses = [self.address(program), Some(self.ops(program))];
+            let places = addresses.into_iter().zip(flags);
+            places.filter_map(move |(address, flag)| Some(Place { program, address: address?, flag }))
+        };
+        ALL.iter().copied().flat_map(of).collect()
     }
 
     /// Writes the page and all configuration files.
@@ -232,6 +239,38 @@ impl Layout {
     }
 }
 
+/// Where a program listens, and the flag that says so.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    program: Program,
+    address: SocketAddr,
+    flag: &'static str,
+}
+
+/// No two programs at one place: each of them alone would find it free.
+fn apart(places: &[Place]) -> anyhow::Result<()> {
+    for (index, second) in places.iter().enumerate() {
+        let (flag, address) = (second.flag, second.address);
+        let same = places[..index].iter().find(|first| is_same(first.address, address));
+        if let Some(first) = same {
+            anyhow::bail!(
+                "`{flag}` has {} listen on `{address}`, where `{}` has {} listen already (`{}`): choose another with `{flag}`",
+                second.program.name(),
+                first.flag,
+                first.program.name(),
+                first.address,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Who listens everywhere listens at each address. Port 0 is whichever is free.
+fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && (is_everywhere || one.ip() == other.ip())
+}
+
 /// A client on this machine reaches a server that listens everywhere at the loopback address.
 fn url_of(address: SocketAddr) -> String {
     let reachable = match address.ip() {
@@ -244,4 +283,38 @@ fn url_of(address: SocketAddr) -> String {
         _ => address,
     };
     format!("http://{reachable}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(public: &str, ops: &str) -> Option<String> {
+        let (public, ops) = (public.parse().unwrap(), ops.parse().unwrap());
+        let dir = PathBuf::new;
+        let layout = Layout { data_dir: dir(), programs_dir: dir(), public, ops, writers_port: 7_101 };
+        apart(&layout.places()).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn two_programs_at_one_address_are_refused_by_their_flags() {
+        assert_eq!(
+            refused("127.0.0.1:18080", "127.0.0.1:18080").unwrap(),
+            "`--ops` has query-server listen on `127.0.0.1:18080`, where `--public` has query-server listen already (`127.0.0.1:18080`): choose another with `--ops`"
+        );
+        let said = refused("0.0.0.0:7112", "127.0.0.1:8081").unwrap();
+        assert!(
+            said.contains("`--public` has query-server")
+                && said.contains("has ads-writer listen already (`127.0.0.1:7112`)"),
+            "{said}"
+        );
+        assert!(refused("127.0.0.1:8080", "[::]:8080").is_some(), "everywhere is there too");
+        for (public, ops) in [
+            ("127.0.0.1:8080", "127.0.0.1:8081"),
+            ("127.0.0.1:8080", "127.0.0.2:8080"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+        ] {
+            assert_eq!(refused(public, ops), None, "{public} {ops}");
+        }
+    }
 }

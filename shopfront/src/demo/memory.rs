@@ -63,10 +63,7 @@ impl Memory {
 pub(super) fn hold(data_dir: &Path) -> anyhow::Result<File> {
     let file = File::create(data_dir.join("demo.lock"))?;
     file.try_lock().map_err(|_| {
-        anyhow::anyhow!(
-            "another demo runs in `{}`: stop it, or choose another `--data-dir`",
-            data_dir.display()
-        )
+        anyhow::anyhow!("another demo runs in `{}`: stop it, or choose another directory", data_dir.display())
     })?;
     Ok(file)
 }

@@ -89,7 +89,7 @@ fn fill(plan: &Plan, seed: u64, report: &Mutex<Report>, mut filler: Filler) -> a
                         shop.facts.location = beside(shop.facts.location, seed, &mapping.source, &shop.key);
                         shop.facts.generated.push("location".to_owned());
                     }
-                    filler.push(&mapping.source, place, *shop)
+                    filler.push(place, shop.from(&mapping.source))
                 }
             }
         })?;

@@ -12,32 +12,39 @@ const DAYS: [(&str, Day); 7] = [
     ("Su", Day::Sun),
 ];
 
-/// Reads weekly hours; public holidays are left out, later rules replace earlier ones of the same day. `None`
-/// for anything that is not weekly (months, weeks of the month, sunset, comments).
+/// Reads weekly hours; public holidays are left out, later rules replace earlier ones of the same day. None at all:
+/// the text says of every day that the shop is closed. `None` for anything that is not weekly (months, weeks of the
+/// month, sunset), and for what names some days as closed and says nothing of the others.
 pub fn parse(text: &str) -> Option<Vec<OpeningHours>> {
-    if text.trim() == "24/7" {
-        return Some(DAYS.iter().map(|(_, day)| range(*day, (0, 1_440))).collect());
-    }
-    let mut week: [Vec<(u32, u32)>; 7] = Default::default();
+    let mut week: Week = Default::default();
     for rule in text.split(';').map(str::trim).filter(|rule| !rule.is_empty()) {
         apply(&mut week, rule)?;
     }
+    let says_all = week.iter().all(Option::is_some);
     let hours: Vec<OpeningHours> = DAYS
         .iter()
         .zip(week)
-        .flat_map(|((_, day), ranges)| ranges.into_iter().map(|minutes| range(*day, minutes)))
+        .flat_map(|((_, day), ranges)| {
+            ranges.unwrap_or_default().into_iter().map(|minutes| range(*day, minutes))
+        })
         .collect();
-    (!hours.is_empty()).then_some(hours)
+    (!hours.is_empty() || says_all).then_some(hours)
 }
+
+/// What is known of each day: nothing, or its ranges, of which a closed day has none.
+type Week = [Option<Vec<(u32, u32)>>; 7];
 
 /// One rule, which may go on behind commas: `Mo-Fr 09:00-12:00,13:00-18:00, Sa,Su 10:00-16:00`. The first range of
 /// a day replaces what earlier rules said of it, the others add to it.
-fn apply(week: &mut [Vec<(u32, u32)>; 7], rule: &str) -> Option<()> {
+fn apply(week: &mut Week, rule: &str) -> Option<()> {
+    let rule = rule
+        .strip_prefix("24/7")
+        .map_or(rule, |rest| if rest.is_empty() { "00:00-24:00" } else { rest.trim() });
     let mut touched = [false; 7];
     let mut days: Vec<usize> = Vec::new();
     let (mut days_are_named, mut days_are_complete) = (false, true);
     for part in rule.split(',').map(str::trim) {
-        let times = if part.starts_with(|first: char| first.is_ascii_digit()) {
+        let times = if is_off(part) || part.starts_with(|first: char| first.is_ascii_digit()) {
             if !days_are_named {
                 days = (0..7).collect();
             }
@@ -55,15 +62,24 @@ fn apply(week: &mut [Vec<(u32, u32)>; 7], rule: &str) -> Option<()> {
         if times.is_empty() {
             continue;
         }
-        let range = if matches!(times, "off" | "closed") { None } else { Some(minutes_of(times)?) };
+        let range = if is_off(times) { None } else { Some(minutes_of(times)?) };
         for &day in &days {
+            let ranges = week[day].get_or_insert_default();
             if !std::mem::replace(&mut touched[day], true) {
-                week[day].clear();
+                ranges.clear();
             }
-            week[day].extend(range);
+            ranges.extend(range);
         }
     }
     days_are_complete.then_some(())
+}
+
+/// `off`, `Closed`, `off "for renovation"`.
+fn is_off(times: &str) -> bool {
+    let (word, comment) = times.split_once(char::is_whitespace).unwrap_or((times, ""));
+    let comment = comment.trim();
+    let is_comment = comment.is_empty() || (comment.starts_with('"') && comment.ends_with('"'));
+    is_comment && ["off", "closed"].iter().any(|off| word.eq_ignore_ascii_case(off))
 }
 
 /// `Mo-Fr`, `Fr-Mo`, `su`; public and school holidays are no days of the week.
@@ -128,6 +144,16 @@ mod tests {
     }
 
     #[test]
+    fn a_shop_that_says_it_is_closed_is_never_open() {
+        for text in ["closed", "Closed", "off", "Mo-Su off", "24/7 off", "Mo-Fr off; Sa,Su closed; PH off"] {
+            assert_eq!(parse(text), Some(Vec::new()), "{text}");
+        }
+        assert_eq!(parse("off \"for renovation\""), Some(Vec::new()));
+        assert_eq!(said("24/7; Su off").matches("00:00-24:00").count(), 6);
+        assert_eq!(said("closed; Mo 09:00-10:00"), "Mon 09:00-10:00");
+    }
+
+    #[test]
     fn what_is_not_weekly_is_said_to_be_unknown() {
         for text in [
             "Apr-Oct: Mo-Su 10:00-18:00",
@@ -135,6 +161,9 @@ mod tests {
             "\"by appointment\"",
             "Mo[1] 10:00-12:00",
             "Mo-Fr",
+            "Mo off",
+            "PH off",
+            "closed on Mondays",
             "",
         ] {
             assert_eq!(parse(text), None, "{text}");

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 use super::mapping::{
     DeliveryFields, Filter, Format, Input, LocationFields, Mapping, MenuFields, Part, ShopFields,
 };
+use super::own_values::{self, Kind};
 use super::path::Path;
 use super::toml_keys::{MappingError, Node, Section, Source};
 use super::value::{Origin, Piece, Table, Value};
@@ -52,7 +53,7 @@ impl Mapping {
                 tables.insert(name, Arc::new(parse_table(&node)?));
             }
         }
-        let reader = Reader { tables: &tables };
+        let reader = Reader { tables: &tables, tables_node: root.get("tables") };
         let identity = root.require("source", "a table `[source]`")?.section(&["name", "key", "credit"])?;
         let name = identity.require("name", "a word, for example `my-city-cafes`")?;
         if name.text()?.trim().is_empty() {
@@ -121,7 +122,8 @@ fn parse_generate(node: &Node<'_>) -> Result<BTreeSet<Part>, MappingError> {
 }
 
 fn parse_path(node: &Node<'_>) -> Result<Path, MappingError> {
-    Path::parse(node.text()?).map_err(|reason| node.refuse(reason))
+    let path = Path::parse(node.text()?).map_err(|reason| node.refuse(reason))?;
+    Ok(path.written_at(node.place()))
 }
 
 fn parse_table(node: &Node<'_>) -> Result<Table, MappingError> {
@@ -137,7 +139,8 @@ fn parse_template(node: &Node<'_>) -> Result<Vec<Piece>, MappingError> {
         if !before.is_empty() {
             pieces.push(Piece::Text(before.to_owned()));
         }
-        pieces.push(Piece::Path(Path::parse(path).map_err(|reason| node.refuse(reason))?));
+        let path = Path::parse(path).map_err(|reason| node.refuse(reason))?;
+        pieces.push(Piece::Path(path.written_at(node.place())));
         rest = behind;
     }
     if !rest.is_empty() {
@@ -146,11 +149,13 @@ fn parse_template(node: &Node<'_>) -> Result<Vec<Piece>, MappingError> {
     Ok(pieces)
 }
 
-struct Reader<'t> {
+struct Reader<'t, 'd> {
     tables: &'t Tables,
+    /// As they are written.
+    tables_node: Option<Node<'d>>,
 }
 
-impl Reader<'_> {
+impl<'d> Reader<'_, 'd> {
     /// A path, a list of values, or a table that says more.
     fn value(&self, node: &Node<'_>) -> Result<Value, MappingError> {
         if node.is_list() {
@@ -231,6 +236,22 @@ impl Reader<'_> {
             .ok_or_else(|| node.refuse(format!("there is no `[tables.{chosen}]`")))
     }
 
+    /// A value of which the mapping's own part is judged at once.
+    fn judged(&self, node: &Node<'d>, key: &str, kind: Kind) -> Result<Value, MappingError> {
+        let value = self.value(node)?;
+        own_values::check(key, kind, node, self.tables_node.as_ref())?;
+        Ok(value)
+    }
+
+    fn optional_judged(
+        &self,
+        section: &Section<'d>,
+        key: &str,
+        kind: Kind,
+    ) -> Result<Option<Value>, MappingError> {
+        section.get(key).map(|node| self.judged(&node, key, kind)).transpose()
+    }
+
     fn optional(&self, section: &Section<'_>, key: &str) -> Result<Option<Value>, MappingError> {
         section.get(key).map(|node| self.value(&node)).transpose()
     }
@@ -251,7 +272,7 @@ impl Reader<'_> {
         nodes.iter().map(filter).collect()
     }
 
-    fn shop(&self, node: &Node<'_>, input: &Input) -> Result<ShopFields, MappingError> {
+    fn shop(&self, node: &Node<'d>, input: &Input) -> Result<ShopFields, MappingError> {
         let section = node.section(&[
             "name",
             "location",
@@ -276,12 +297,8 @@ impl Reader<'_> {
             }
         };
         let currency = section.require("currency", "an ISO 4217 code, for example `GBP`")?;
-        if !(currency.text()?.len() == 3 && currency.text()?.bytes().all(|byte| byte.is_ascii_uppercase())) {
-            return Err(currency.refuse(format!(
-                "`currency` is `{}`, expected three capitals, for example `GBP`",
-                currency.text()?
-            )));
-        }
+        let currency = own_values::currency(&currency)?;
+        let time_zone = section.require("time_zone", "for example `{ constant = \"Europe/London\" }`")?;
         let menu = match section.get("menu") {
             None => Vec::new(),
             Some(node) if node.is_list() => {
@@ -292,22 +309,21 @@ impl Reader<'_> {
         Ok(ShopFields {
             name: self.value(&section.require("name", "the path of the shop's name")?)?,
             location,
-            time_zone: self
-                .value(&section.require("time_zone", "for example `{ constant = \"Europe/London\" }`")?)?,
-            currency: currency.text()?.to_owned(),
+            time_zone: self.judged(&time_zone, "time_zone", Kind::TimeZone)?,
+            currency,
             address: self.optional(&section, "address")?,
-            categories: self.optional(&section, "categories")?,
+            categories: self.optional_judged(&section, "categories", Kind::Category)?,
             phone: self.optional(&section, "phone")?,
-            thumbnail_url: self.optional(&section, "thumbnail_url")?,
+            thumbnail_url: self.optional_judged(&section, "thumbnail_url", Kind::Url)?,
             notices: self.optional(&section, "notices")?,
-            opening_hours: self.optional(&section, "opening_hours")?,
+            opening_hours: self.optional_judged(&section, "opening_hours", Kind::Hours)?,
             generated: self.optional(&section, "generated")?,
             delivery: section.get("delivery").map(|node| self.delivery(&node)).transpose()?,
             menu,
         })
     }
 
-    fn location(&self, node: &Node<'_>) -> Result<LocationFields, MappingError> {
+    fn location(&self, node: &Node<'d>) -> Result<LocationFields, MappingError> {
         let section = node.section(&["lat", "lng", "pair", "order"])?;
         if let Some(pair) = section.get("pair") {
             let order = section
@@ -315,29 +331,37 @@ impl Reader<'_> {
                 .choice(&["lat,lng", "lng,lat"])?;
             return Ok(LocationFields::Pair { pair: parse_path(&pair)?, lng_first: order == "lng,lat" });
         }
-        let lat = self.value(&section.require("lat", "the path of the latitude")?)?;
-        let lng = self.value(&section.require("lng", "the path of the longitude")?)?;
+        let (lat, lng) = (
+            section.require("lat", "the path of the latitude")?,
+            section.require("lng", "the path of the longitude")?,
+        );
+        let lat = self.judged(&lat, "lat", Kind::Degrees(90))?;
+        let lng = self.judged(&lng, "lng", Kind::Degrees(180))?;
         Ok(LocationFields::Apart { lat: Box::new(lat), lng: Box::new(lng) })
     }
 
-    fn delivery(&self, node: &Node<'_>) -> Result<DeliveryFields, MappingError> {
+    fn delivery(&self, node: &Node<'d>) -> Result<DeliveryFields, MappingError> {
         let section =
             node.section(&["radius_m", "fee", "min_order", "eta_from_minutes", "eta_to_minutes"])?;
         Ok(DeliveryFields {
-            radius_m: self.optional(&section, "radius_m")?,
-            fee: self.optional(&section, "fee")?,
-            min_order: self.optional(&section, "min_order")?,
-            eta_from: self.optional(&section, "eta_from_minutes")?,
-            eta_to: self.optional(&section, "eta_to_minutes")?,
+            radius_m: self.optional_judged(&section, "radius_m", Kind::Number)?,
+            fee: self.optional_judged(&section, "fee", Kind::Amount)?,
+            min_order: self.optional_judged(&section, "min_order", Kind::Amount)?,
+            eta_from: self.optional_judged(&section, "eta_from_minutes", Kind::Number)?,
+            eta_to: self.optional_judged(&section, "eta_to_minutes", Kind::Number)?,
         })
     }
 
-    fn menu(&self, node: &Node<'_>) -> Result<MenuFields, MappingError> {
+    fn menu(&self, node: &Node<'d>) -> Result<MenuFields, MappingError> {
         let section = node.section(&["each", "name", "price", "group", "description"])?;
         Ok(MenuFields {
             each: section.get("each").map(|node| parse_path(&node)).transpose()?,
             name: self.value(&section.require("name", "the path of the item's name")?)?,
-            price: self.value(&section.require("price", "the path of the item's price")?)?,
+            price: self.judged(
+                &section.require("price", "the path of the item's price")?,
+                "price",
+                Kind::Amount,
+            )?,
             group: self.optional(&section, "group")?,
             description: self.optional(&section, "description")?,
         })
@@ -354,91 +378,4 @@ fn geometry() -> LocationFields {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(text: &str) -> String {
-        Mapping::parse(FilePath::new("x.toml"), text).unwrap_err().to_string()
-    }
-
-    const SHOP: &str = r#"
-generate = ["delivery"]
-[source]
-name = "x"
-key = "id"
-[shop]
-name = "name"
-location = { lat = "lat", lng = "lng" }
-time_zone = { constant = "Europe/London" }
-currency = "GBP"
-"#;
-
-    #[test]
-    fn every_mapping_of_the_reference_can_be_read() {
-        let reference = include_str!("../../../docs/IMPORT.md");
-        let mappings: Vec<&str> =
-            reference.split("```").filter_map(|block| block.strip_prefix("toml\n")).collect();
-        assert!(mappings.len() >= 4, "{}", mappings.len());
-        for text in mappings {
-            Mapping::parse(FilePath::new("docs/IMPORT.md"), text).unwrap();
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_line_and_the_nearest_key() {
-        let said = refused(&SHOP.replace("currency =", "curency ="));
-        assert!(
-            said.starts_with("x.toml:10: unknown key `curency` in `shop`; did you mean `currency`?"),
-            "{said}"
-        );
-        let said = refused(&SHOP.replace("lat = \"lat\"", "latt = \"lat\""));
-        assert!(
-            said.starts_with("x.toml:8: unknown key `latt` in `location`; did you mean `lat`?"),
-            "{said}"
-        );
-        let said = refused(&format!("{SHOP}categories = {{ path = \"a\", tabel = {{}} }}"));
-        assert!(
-            said.contains("x.toml:11: unknown key `tabel` in `categories`; did you mean `table`?"),
-            "{said}"
-        );
-    }
-
-    #[test]
-    fn what_is_missing_or_of_the_wrong_kind_is_refused_with_its_line() {
-        let cases = [
-            (SHOP.replace("key = \"id\"", ""), "`key` is missing"),
-            (SHOP.replace("generate = [\"delivery\"]", ""), "nothing says how the shops deliver"),
-            (
-                SHOP.replace("[\"delivery\"]", "[\"deliveries\"]"),
-                "x.toml:2: `generate` is `deliveries`, expected one of",
-            ),
-            (SHOP.replace("\"GBP\"", "\"pounds\""), "x.toml:10: `currency` is `pounds`"),
-            (
-                SHOP.replace("name = \"name\"", "name = 7"),
-                "x.toml:7: `name` is number `7`, expected text in quotes",
-            ),
-            (
-                SHOP.replace("{ constant = \"Europe/London\" }", "{ default = \"x\" }"),
-                "0 of `path`, `constant`",
-            ),
-            (format!("{SHOP}phone = \"a[\""), "x.toml:11: path `a[` has `[` without `]`"),
-            (
-                format!("{SHOP}phone = {{ path = \"a\", table = \"none\" }}"),
-                "`table` is `none`, expected one of",
-            ),
-            (format!("{SHOP}[input]\nencoding = \"klingon\""), "x.toml:12: `encoding` is `klingon`"),
-            ("[source".to_owned(), "x.toml:1: "),
-        ];
-        for (text, expected) in cases {
-            let said = refused(&text);
-            assert!(said.contains(expected), "{said}\nexpected: {expected}");
-        }
-    }
-
-    #[test]
-    fn cp949_is_known_by_its_name() {
-        let mapping =
-            Mapping::parse(FilePath::new("x"), &format!("{SHOP}[input]\nencoding = \"CP949\"")).unwrap();
-        assert_eq!(mapping.input.encoding, Some(encoding_rs::EUC_KR));
-    }
-}
+mod tests;

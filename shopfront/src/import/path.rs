@@ -9,6 +9,8 @@ use serde_json::Value as Json;
 pub struct Path {
     text: String,
     segments: Vec<Segment>,
+    /// `mapping.toml:12`, if it comes from one.
+    place: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,13 +48,23 @@ impl Path {
                 return Err(format!("path `{text}`: expected `.` or `[` before `{rest}`"));
             }
         }
-        Ok(Self { text: text.to_owned(), segments })
+        Ok(Self { text: text.to_owned(), segments, place: None })
     }
 
     /// A way through these keys.
     pub fn of_keys(keys: &[&str]) -> Self {
         let segments = keys.iter().map(|key| Segment::Key((*key).to_owned())).collect();
-        Self { text: keys.join("."), segments }
+        Self { text: keys.join("."), segments, place: None }
+    }
+
+    /// The same path, from there.
+    pub fn written_at(self, place: String) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// Where it was written, `file:line`.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 
     /// As it was written.

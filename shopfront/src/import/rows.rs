@@ -29,8 +29,12 @@ pub enum ReadError {
         file: String,
     },
     /// A column of the mapping is not in the header.
-    #[error("`{file}` has no column `{column}`{nearest}; its columns are {columns}")]
+    #[error(
+        "{place}`{file}` has no column `{column}`, its columns are {columns}{nearest}; to give every shop the same text, write `{{ constant = \"{column}\" }}`"
+    )]
     NoColumn {
+        /// Where the mapping asks for it, `mapping.toml:12: `.
+        place: String,
         /// Which file.
         file: String,
         /// Which column.
@@ -111,7 +115,7 @@ fn read_table(
                 return Err(io::Error::from(error).into());
             }
             Err(error) => {
-                if !emit(row, Err(Problem::new("row cannot be read", error.to_string()))) {
+                if !emit(row, Err(Problem::because("row cannot be read", &error))) {
                     return Ok(());
                 }
             }
@@ -145,9 +149,10 @@ fn check_columns(file: &str, header: &[String], columns: &[&Path]) -> Result<(),
         if !known {
             let nearest = super::toml_keys::nearest(path.as_str(), &names);
             return Err(ReadError::NoColumn {
+                place: path.place().map_or_else(String::new, |place| format!("{place}: ")),
                 file: file.to_owned(),
                 column: path.as_str().to_owned(),
-                nearest: nearest.map_or_else(String::new, |name| format!(", did you mean `{name}`?")),
+                nearest: nearest.map_or_else(String::new, |name| format!("; the nearest is `{name}`")),
                 columns: names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
             });
         }
@@ -167,7 +172,7 @@ fn read_lines(mut text: impl BufRead, emit: &mut Emit<'_>) -> Result<(), ReadErr
             continue;
         }
         let parsed =
-            serde_json::from_str(&line).map_err(|error| Problem::new("line is not JSON", error.to_string()));
+            serde_json::from_str(&line).map_err(|error| Problem::because("line is not JSON", &error));
         if !emit(row, parsed) {
             return Ok(());
         }
@@ -183,7 +188,7 @@ fn read_list(text: impl Read, keys: &[&str], emit: &mut Emit<'_>) -> Result<(), 
     match read {
         Err(error) if error.is_io() => Err(io::Error::from(error).into()),
         Err(error) if !stopped => {
-            emit(row + 1, Err(Problem::new("file cannot be read from here on", error.to_string())));
+            emit(row + 1, Err(Problem::because("file cannot be read from here on", &error)));
             Ok(())
         }
         _ => Ok(()),
@@ -307,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_column_that_is_not_there_is_refused_with_the_nearest_one() {
-        let path = Path::parse("Longitud").unwrap();
+        let path = Path::parse("Longitud").unwrap().written_at("x.toml:8".to_owned());
         let refused = read(
             FilePath::new("x.csv"),
             &b"Name,Longitude\n"[..],
@@ -316,6 +321,9 @@ mod tests {
             &mut |_, _| true,
         );
         let said = refused.unwrap_err().to_string();
-        assert!(said.contains("no column `Longitud`, did you mean `Longitude`?"), "{said}");
+        assert_eq!(
+            said,
+            "x.toml:8: `x.csv` has no column `Longitud`, its columns are `Name`, `Longitude`; the nearest is `Longitude`; to give every shop the same text, write `{ constant = \"Longitud\" }`"
+        );
     }
 }

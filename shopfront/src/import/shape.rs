@@ -5,12 +5,13 @@ use writer_api::facts::{
     AdFacts, Delivery, DeliveryArea, EtaMinutes, FeeRung, Location, MenuItem, Money, OpeningHours,
     ReviewFacts, ShopFacts,
 };
+use writer_api::{BulkShop, Source, check};
 
-use super::hours;
 use super::mapping::{DeliveryFields, LocationFields, Mapping, MenuFields, Part};
 use super::path::Path;
 use super::value::{Problem, Row, Value};
-use crate::generate::{Generator, is_cuisine};
+use super::{currencies, hours};
+use crate::generate::{Generator, is_kind_of_place};
 
 /// Longer names are no names (the shop writer's own bound).
 const NAME_CHARACTERS_MAX: usize = 200;
@@ -39,6 +40,53 @@ pub struct ShapedShop {
     pub reviews: Option<ReviewFacts>,
     /// The shop is good, a part of the row is not.
     pub notes: Vec<Problem>,
+}
+
+/// A shop as it is sent.
+#[derive(Debug)]
+pub struct SourcedShop {
+    /// For the shop writer.
+    pub row: BulkShop,
+    /// For the ads writer.
+    pub ads: Option<AdFacts>,
+    /// For the reviews writer.
+    pub reviews: Option<ReviewFacts>,
+}
+
+impl ShapedShop {
+    /// Of this data set.
+    #[must_use]
+    pub fn from(self, source: &str) -> SourcedShop {
+        let source = Source { name: source.to_owned(), key: self.key };
+        let row = BulkShop { source: Some(source), facts: self.facts };
+        SourcedShop { row, ads: self.ads, reviews: self.reviews }
+    }
+}
+
+/// Why the shop writer would refuse a shop: by its own rules, so that a check knows without asking.
+#[must_use]
+pub fn refused(shop: &BulkShop) -> Option<Problem> {
+    let mut findings = check::Findings::default();
+    check::bulk_shop(shop, &mut findings);
+    let findings = findings.into_result().err()?;
+    let first = findings.first()?;
+    let member = first.path.strip_prefix("facts.").unwrap_or(&first.path);
+    let reason = format!("`{}` is not {}", without_numbers(member), first.expected);
+    Some(Problem::new(reason, first.given.clone().unwrap_or_default()))
+}
+
+/// `menu[3].name` -> `menu[].name`: bad rows are counted by it.
+fn without_numbers(member: &str) -> String {
+    let mut inside = false;
+    member
+        .chars()
+        .filter(|letter| {
+            inside &= *letter != ']';
+            let keep = !inside;
+            inside |= *letter == '[';
+            keep
+        })
+        .collect()
 }
 
 /// Makes a shop of a row.
@@ -82,18 +130,21 @@ fn facts(
     let location = location(&shop.location, row)?;
     let mut generated = many(&shop.generated)?;
     let mut categories = many(&shop.categories)?;
-    if makes(Part::Categories) && !categories.iter().any(|category| is_cuisine(category)) {
+    if makes(Part::Categories) && categories.iter().all(|category| is_kind_of_place(category)) {
         categories.push(generator.cuisine().to_owned());
         generated.push("categories".to_owned());
     }
     let mut seen = std::collections::HashSet::new();
     categories.retain(|category| seen.insert(category.clone()));
     categories.truncate(CATEGORIES_MAX);
-    let mut opening_hours = known_hours(one(&shop.opening_hours)?, notes);
-    if opening_hours.is_empty() && makes(Part::OpeningHours) {
-        opening_hours = generator.opening_hours(&categories);
-        generated.push("opening_hours".to_owned());
-    }
+    let opening_hours = match known_hours(one(&shop.opening_hours)?, notes) {
+        Some(hours) => hours,
+        None if makes(Part::OpeningHours) => {
+            generated.push("opening_hours".to_owned());
+            generator.opening_hours(&categories)
+        }
+        None => Vec::new(),
+    };
     let mut menu = menu(&shop.menu, &shop.currency, row, notes)?;
     if menu.is_empty() && makes(Part::Menu) {
         menu = generator.menu(&categories);
@@ -112,11 +163,11 @@ fn facts(
         shop.time_zone.text(row)?.ok_or_else(|| Problem::new("time zone is missing", name.clone()))?;
     Ok(ShopFacts {
         name,
-        address: one(&shop.address)?,
+        address: one(&shop.address)?.map(one_line),
         location,
         time_zone,
         categories,
-        phone: one(&shop.phone)?,
+        phone: one(&shop.phone)?.map(one_line),
         thumbnail_url: one(&shop.thumbnail_url)?,
         notices: many(&shop.notices)?,
         opening_hours,
@@ -133,10 +184,16 @@ fn name(value: &Value, row: Row<'_>) -> Result<String, Problem> {
     if name.contains('\u{fffd}') {
         return Err(Problem::new("name has bytes that are not of the stated encoding", name));
     }
+    let name = one_line(name);
     if name.chars().count() > NAME_CHARACTERS_MAX {
         return Err(Problem::new(format!("name is longer than {NAME_CHARACTERS_MAX} characters"), name));
     }
     Ok(name)
+}
+
+/// Cells of tables have line breaks where they were broken to fit.
+fn one_line(text: String) -> String {
+    if text.contains(char::is_control) { text.split_whitespace().collect::<Vec<_>>().join(" ") } else { text }
 }
 
 fn location(fields: &LocationFields, row: Row<'_>) -> Result<Location, Problem> {
@@ -183,12 +240,14 @@ fn two_numbers(path: &Path, row: Row<'_>) -> Result<(f64, f64), Problem> {
     }
 }
 
-fn known_hours(text: Option<String>, notes: &mut Vec<Problem>) -> Vec<OpeningHours> {
-    let Some(text) = text else { return Vec::new() };
-    hours::parse(&text).unwrap_or_else(|| {
+/// Nothing, if nothing is known: a shop that is always closed has said so.
+fn known_hours(text: Option<String>, notes: &mut Vec<Problem>) -> Option<Vec<OpeningHours>> {
+    let text = text?;
+    let hours = hours::parse(&text);
+    if hours.is_none() {
         notes.push(Problem::new("opening hours are not weekly hours, left out", text));
-        Vec::new()
-    })
+    }
+    hours
 }
 
 fn menu(
@@ -233,8 +292,8 @@ fn items(
         match money(price, currency) {
             Ok(price) => menu.push(MenuItem {
                 id: format!("m{}", menu.len() + 1),
-                group: group.clone().unwrap_or_else(|| "Menu".to_owned()),
-                name,
+                group: group.clone().map_or_else(|| "Menu".to_owned(), one_line),
+                name: one_line(name),
                 description: description.clone(),
                 price,
                 image_url: None,
@@ -249,17 +308,16 @@ fn items(
 }
 
 /// Major units as people write them, `£1,234.50` or `6,900원`, to minor units.
-fn money(text: &str, currency: &str) -> Result<Money, Problem> {
+pub(super) fn money(text: &str, currency: &str) -> Result<Money, Problem> {
     let digits: String = text.chars().filter(|letter| letter.is_ascii_digit() || *letter == '.').collect();
-    let minor_per_major = if matches!(currency, "KRW" | "JPY" | "VND" | "CLP" | "ISK") { 1.0 } else { 100.0 };
     let refused = || Problem::new("not an amount of money", text);
     let major: f64 = digits.trim_end_matches('.').parse().map_err(|_| refused())?;
     if text.contains('-') || major > 1e9 {
         return Err(refused());
     }
-    // At most 1e11: exact in both types.
+    // At most 1e12: exact in both types.
     #[allow(clippy::cast_possible_truncation)]
-    let amount = (major * minor_per_major).round() as i64;
+    let amount = (major * currencies::minor_per_major(currency)).round() as i64;
     Ok(Money { amount, currency: currency.to_owned() })
 }
 
@@ -319,78 +377,4 @@ fn apply_delivery(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MAPPING: &str = r#"
-[source]
-name = "x"
-key = "id"
-[input]
-empty = ["-"]
-[[skip]]
-field = "state"
-in = ["gone"]
-[shop]
-name = "name"
-location = { pair = "at", order = "lng,lat" }
-time_zone = { constant = "Asia/Seoul" }
-currency = "KRW"
-phone = "phone"
-opening_hours = "hours"
-[shop.delivery]
-fee = "fee"
-[[shop.menu]]
-each = "dishes"
-name = "dish"
-price = "price"
-"#;
-
-    fn shaped(json: &str) -> Result<Option<ShapedShop>, Problem> {
-        let mapping = Mapping::parse(std::path::Path::new("x.toml"), MAPPING).unwrap();
-        shape(&mapping, 1, &serde_json::from_str(json).unwrap()).map(|shaped| match shaped {
-            Shaped::Shop(shop) => Some(*shop),
-            Shaped::Skipped => None,
-        })
-    }
-
-    #[test]
-    fn a_row_becomes_a_shop() {
-        let json = r#"{"id":7,"name":" 동네식당 ","at":"POINT (126.9 37.5)","phone":"-","fee":"1,500","dishes":
-            [{"dish":"김밥","price":"6,900원"},{"dish":"물","price":"free"},{"price":1}],"hours":"by appointment"}"#;
-        let shop = shaped(json).unwrap().unwrap();
-        assert_eq!((shop.key.as_str(), shop.facts.name.as_str()), ("7", "동네식당"));
-        assert_eq!(shop.facts.location, Location { lat: 37.5, lng: 126.9 });
-        assert_eq!(shop.facts.phone, None);
-        assert_eq!(shop.facts.menu[0].price, Money { amount: 6_900, currency: "KRW".to_owned() });
-        assert_eq!(shop.facts.delivery.fee_ladder[0].fee.amount, 1_500);
-        assert_eq!(shop.facts.menu.len(), 1);
-        assert_eq!(shop.notes.len(), 2, "{:?}", shop.notes);
-        assert_eq!(shop.facts.generated, Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_row_that_is_no_shop_says_why() {
-        let cases = [
-            (r#"{"name":"a","at":[1,2]}"#, "key is missing", ""),
-            (r#"{"id":1,"name":" ","at":[1,2]}"#, "name is missing", ""),
-            (r#"{"id":1,"name":"a"}"#, "coordinates are missing", ""),
-            (r#"{"id":1,"name":"a","at":[1,91.5]}"#, "latitude is not between -90 and 90", "91.5, 1"),
-            (r#"{"id":1,"name":"a","at":[0,0]}"#, "coordinates are 0, 0", "0, 0"),
-            (r#"{"id":1,"name":"a","at":"somewhere"}"#, "coordinates are not two numbers", "somewhere"),
-            (
-                r#"{"id":1,"name":"a\ufffd","at":[1,2]}"#,
-                "name has bytes that are not of the stated encoding",
-                "a\u{fffd}",
-            ),
-        ];
-        for (json, reason, given) in cases {
-            assert_eq!(shaped(json).unwrap_err(), Problem::new(reason, given), "{json}");
-        }
-    }
-
-    #[test]
-    fn rows_that_the_mapping_leaves_out_are_not_bad() {
-        assert!(shaped(r#"{"id":1,"state":"gone"}"#).unwrap().is_none());
-    }
-}
+mod tests;

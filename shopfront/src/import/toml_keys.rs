@@ -141,6 +141,23 @@ impl<'d> Node<'d> {
         })
     }
 
+    /// `file:line`.
+    pub(super) fn place(&self) -> String {
+        let MappingError { file, line, .. } = self.refuse("");
+        format!("{}:{line}", file.display())
+    }
+
+    /// What stands under a key, if this is a table with such a key.
+    pub(super) fn member(&self, key: &str) -> Option<Self> {
+        let DeValue::Table(table) = self.value.get_ref() else { return None };
+        Some(Node { source: self.source, key: key.to_owned(), value: table.get(key)? })
+    }
+
+    /// The elements of a list; what is no list is the only one.
+    pub(super) fn items(&self) -> Vec<Self> {
+        self.list().unwrap_or_else(|_| vec![self.clone()])
+    }
+
     pub(super) fn is_table(&self) -> bool {
         matches!(self.value.get_ref(), DeValue::Table(_))
     }
@@ -157,11 +174,7 @@ impl<'d> Node<'d> {
 
     /// One text or several, numbers as written.
     pub(super) fn scalars(&self) -> Result<Vec<String>, MappingError> {
-        if self.is_list() {
-            self.list()?.iter().map(Node::scalar).collect()
-        } else {
-            Ok(vec![self.scalar()?])
-        }
+        self.items().iter().map(Self::scalar).collect()
     }
 
     /// A table with no other keys than these.

@@ -13,14 +13,21 @@ use super::path::Path;
 pub struct Problem {
     /// Bad rows are counted by it: without values.
     pub reason: String,
-    /// What stood there.
+    /// What stood there; empty: nothing.
     pub given: String,
+    /// More about the reason, in this row.
+    pub detail: Option<String>,
 }
 
 impl Problem {
     /// Builds one.
     pub fn new(reason: impl Into<String>, given: impl Into<String>) -> Self {
-        Self { reason: reason.into(), given: given.into() }
+        Self { reason: reason.into(), given: given.into(), detail: None }
+    }
+
+    /// One that somebody else found.
+    pub fn because(reason: impl Into<String>, detail: &impl ToString) -> Self {
+        Self { reason: reason.into(), given: String::new(), detail: Some(detail.to_string()) }
     }
 }
 

@@ -10,11 +10,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use shop_id::{RevisionToken, ShopId};
 use writer_api::change::{BULK_BYTES_MAX, BULK_ROWS_MAX, Outcome};
+use writer_api::check::{self, Finding, Findings};
+use writer_api::shape::{self, Unread, WrongMember};
 use writer_api::{BulkOutcome, BulkSection, BulkShop};
 
 use super::problem::{Problem, json};
 use super::{App, body};
-use crate::check::{self, Finding, Findings};
 use crate::database::Row;
 use crate::decide::Change;
 use crate::owner::{Ads, Owner, Reviews, Shops};
@@ -23,8 +24,6 @@ use crate::refusal::Refusal;
 
 /// A bulk waits so long for its turn to be read.
 const TURN_MAX: Duration = Duration::from_secs(30);
-const SOURCE_NAME_CHARS_MAX: usize = 100;
-const SOURCE_KEY_CHARS_MAX: usize = 200;
 
 /// A row that was read: whose it is, if it says so, and the change or why there is none.
 pub(crate) struct ReadRow {
@@ -58,12 +57,11 @@ impl BulkRow for Reviews {
 
 /// A shop, brought with or without its source.
 pub(super) fn bring(shop: BulkShop) -> Result<Change, Refusal> {
-    let mut findings = Findings::default();
     if let Some(source) = &shop.source {
-        check::text("source.name", &source.name, SOURCE_NAME_CHARS_MAX, &mut findings);
-        check::text("source.key", &source.key, SOURCE_KEY_CHARS_MAX, &mut findings);
+        let mut findings = Findings::default();
+        check::source(source, &mut findings);
+        findings.into_result().map_err(Refusal::Invalid)?;
     }
-    findings.into_result().map_err(Refusal::Invalid)?;
     let facts = ReadyFacts::of::<Shops>(shop.facts).map_err(below_facts)?;
     Ok(Change::bring(shop.source, facts))
 }
@@ -126,8 +124,15 @@ pub(super) async fn take<O: BulkRow>(
 }
 
 fn read_rows<O: BulkRow>(bytes: &[u8]) -> Result<Vec<ReadRow>, Problem> {
-    let rows: Vec<&RawValue> = serde_json::from_slice(bytes)
-        .map_err(|error| Problem::new(400, "not_json", format!("not a JSON array of rows: {error}")))?;
+    let rows: Vec<&RawValue> = shape::read(bytes).map_err(|unread| {
+        let detail = match unread {
+            Unread::NotJson(reason) => format!("not JSON: {reason}"),
+            Unread::Wrong(WrongMember { given, .. }) => {
+                format!("the body is `{}`, expected a list of rows", given.unwrap_or_default())
+            }
+        };
+        Problem::new(400, "not_json", detail)
+    })?;
     if rows.len() > BULK_ROWS_MAX {
         let detail = format!("{} rows, expected at most {BULK_ROWS_MAX}", rows.len());
         return Err(Problem::new(413, "too_many_rows", detail));

@@ -23,19 +23,20 @@ impl<'a> Params<'a> {
         let query = query.unwrap_or_default();
         if query.len() > QUERY_BYTES_MAX {
             let detail = format!("a query of {} bytes, expected at most {QUERY_BYTES_MAX}", query.len());
-            return Err(Problem::new(414, "query_too_long", detail));
+            return Err(Problem::new(414, "uri_too_long", detail));
         }
         let mut params: Vec<(&str, Cow<'_, str>)> = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if !allowed.contains(&name) {
-                return Err(Problem::parameter(name, value, expected_names(allowed)));
+                return Err(Problem::parameter("unknown_parameter", name, value, expected_names(allowed)));
             }
             if params.iter().any(|(known, _)| *known == name) {
-                return Err(Problem::parameter(name, value, "the parameter once"));
+                return Err(Problem::parameter("repeated_parameter", name, value, "the parameter once"));
             }
             let value = percent_decode_str(value).decode_utf8();
-            let value = value.map_err(|_| Problem::parameter(name, pair, "percent-encoded UTF-8"))?;
+            let value =
+                value.map_err(|_| Problem::parameter("no_text", name, pair, "percent-encoded UTF-8"))?;
             params.push((name, value));
         }
         Ok(Self(params))
@@ -46,11 +47,16 @@ impl<'a> Params<'a> {
     }
 
     /// A value that says itself what is wrong with it.
-    pub(super) fn parsed<T>(&self, name: &str, expected: &str) -> Result<Option<T>, Problem>
+    pub(super) fn parsed<T>(
+        &self,
+        code: &'static str,
+        name: &str,
+        expected: &str,
+    ) -> Result<Option<T>, Problem>
     where
         T: FromStr,
     {
-        let wrong = |value| Problem::parameter(name, value, expected);
+        let wrong = |value| Problem::parameter(code, name, value, expected);
         self.get(name).map(|value| value.parse().map_err(|_| wrong(value))).transpose()
     }
 
@@ -59,7 +65,7 @@ impl<'a> Params<'a> {
         let Some(value) = self.get("limit") else { return Ok(max) };
         let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
         let limit = value.parse().ok().filter(|limit| digits && (1..=max).contains(limit));
-        limit.ok_or_else(|| Problem::parameter("limit", value, format!("1 to {max}")))
+        limit.ok_or_else(|| Problem::parameter("malformed_number", "limit", value, format!("1 to {max}")))
     }
 
     /// One to `max` IDs.
@@ -67,7 +73,7 @@ impl<'a> Params<'a> {
         let count = value.split(',').count();
         if count > max {
             let given = format!("{count} IDs");
-            return Err(Problem::parameter("ids", &given, format!("1 to {max}")));
+            return Err(Problem::parameter("too_many_ids", "ids", &given, format!("1 to {max}")));
         }
         let parse = |id: &str| id.parse().map_err(|_| wrong_id("ids", id));
         value.split(',').map(parse).collect()
@@ -82,7 +88,8 @@ fn expected_names(allowed: &[&str]) -> String {
 }
 
 fn wrong_id(name: &str, given: &str) -> Problem {
-    Problem::parameter(name, given, "a whole number from 1 to 18446744073709551615 without leading zeros")
+    let expected = "a whole number from 1 to 18446744073709551615 without leading zeros";
+    Problem::parameter("malformed_id", name, given, expected)
 }
 
 /// The ID in `/v1/.../{id}`, on paths that take no parameters.
@@ -94,7 +101,9 @@ impl<S: Send + Sync> FromRequestParts<S> for ShopPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         Params::read(parts.uri.query(), &[])?;
         let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
-        let Path(id) = path.map_err(|error| Problem::parameter("id", parts.uri.path(), error.body_text()))?;
+        let given = parts.uri.path();
+        let Path(id) =
+            path.map_err(|_| Problem::parameter("no_text", "id", given, "percent-encoded UTF-8"))?;
         id.parse().map(Self).map_err(|_| wrong_id("id", &id))
     }
 }
@@ -107,7 +116,7 @@ mod tests {
         let read = || {
             let params = Params::read(Some(query), &["ids", "after", "limit"])?;
             params.limit(1_000)?;
-            params.parsed::<shop_id::Revision>("after", "`<epoch>-<counter>`")?;
+            params.parsed::<shop_id::Revision>("malformed_cursor", "after", "`<epoch>-<counter>`")?;
             params.get("ids").map(|ids| Params::ids(ids, 3)).transpose()
         };
         match read() {

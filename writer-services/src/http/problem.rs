@@ -5,8 +5,9 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use writer_api::check::Finding;
+use writer_api::shape::shortened;
 
-use crate::check::Finding;
 use crate::commit::CommitError;
 use crate::reads::ReadError;
 use crate::refusal::Refusal;
@@ -31,11 +32,17 @@ impl Problem {
         Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after_s: None }
     }
 
-    /// A wrong query parameter or path segment.
-    pub(crate) fn parameter(name: &str, given: &str, expected: impl Into<String>) -> Self {
-        let finding = Finding { path: name.to_owned(), given: given.to_owned(), expected: expected.into() };
+    /// A wrong query parameter or path segment. Codes are those of the query server, where it has the same.
+    pub(crate) fn parameter(
+        code: &'static str,
+        name: &str,
+        given: &str,
+        expected: impl Into<String>,
+    ) -> Self {
+        let (path, given) = (name.to_owned(), Some(shortened(given)));
+        let finding = Finding { path, given, expected: expected.into() };
         let detail = format!("parameter {finding}");
-        Self { errors: vec![finding], ..Self::new(400, "wrong_parameter", detail) }
+        Self { errors: vec![finding], ..Self::new(400, code, detail) }
     }
 
     pub(crate) fn again_after(self, seconds: u32) -> Self {
@@ -48,7 +55,7 @@ impl From<Refusal> for Problem {
         let detail = refusal.to_string();
         match refusal {
             Refusal::Unknown { .. } => Self::new(404, "unknown_shop", detail),
-            Refusal::Closed { .. } => Self::new(410, "closed_shop", detail),
+            Refusal::Closed { .. } => Self::new(410, "shop_closed", detail),
             Refusal::IdTooLarge { .. } => Self::new(422, "shop_id_too_large", detail),
             Refusal::Invalid(errors) => Self { errors, ..Self::new(422, "invalid_facts", detail) },
             Refusal::NotJson(_) => Self::new(400, "not_json", detail),

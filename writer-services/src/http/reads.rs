@@ -30,12 +30,18 @@ pub(super) async fn sections(State(app): State<Arc<App>>, request: Request) -> R
     let bytes = if let Some(ids) = params.get("ids") {
         if let Some(other) = ["page_after", "limit"].into_iter().find(|other| params.get(other).is_some()) {
             let given = params.get(other).unwrap_or_default();
-            return Err(Problem::parameter(other, given, "no other parameter beside `ids`"));
+            return Err(Problem::parameter(
+                "unknown_parameter",
+                other,
+                given,
+                "no other parameter beside `ids`",
+            ));
         }
         let shop_ids = Params::ids(ids, IDS_MAX)?;
         read(&app, "sections", move |database| answers::sections(database, &shop_ids)).await?
     } else {
-        let after: Option<ShopId> = params.parsed("page_after", "the last ID of the page before")?;
+        let after: Option<ShopId> =
+            params.parsed("malformed_id", "page_after", "the last ID of the page before")?;
         let limit = params.limit(LIMIT_MAX)?;
         read(&app, "page", move |database| answers::page(database, after, limit)).await?
     };
@@ -45,7 +51,9 @@ pub(super) async fn sections(State(app): State<Arc<App>>, request: Request) -> R
 /// `GET /v1/changes?after=&limit=`
 pub(super) async fn changes(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let params = Params::read(request.uri().query(), &["after", "limit"])?;
-    let after = params.parsed("after", "a cursor, `<epoch>-<counter>`")?.unwrap_or(Revision::ZERO);
+    let after = params
+        .parsed("malformed_cursor", "after", "a cursor, `<epoch>-<counter>`")?
+        .unwrap_or(Revision::ZERO);
     let limit = params.limit(LIMIT_MAX)?;
     let answer = read(&app, "changes", move |database| answers::changes(database, after, limit)).await?;
     let bytes = answer.map_err(|expired| gone(&app, after, expired))?;
@@ -78,7 +86,7 @@ pub(super) async fn owned<O: Owner>(
         Owned::Present(bytes) => Ok(json(StatusCode::OK, bytes)),
         Owned::Removed if O::GIVES_IDS => {
             let detail = format!("shop {shop_id} is closed; `PUT` all of its facts to open it again");
-            Err(Problem::new(410, "closed_shop", detail))
+            Err(Problem::new(410, "shop_closed", detail))
         }
         Owned::Removed | Owned::Unknown => {
             let detail = format!("the {} writer has nothing of shop {shop_id}", O::WRITER);

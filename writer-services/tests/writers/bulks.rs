@@ -38,9 +38,9 @@ async fn a_bad_row_costs_only_itself() {
         [
             "1 created shop:1-1",
             "refused `facts.location.lat` is `91`, expected -90 to 90 degrees",
-            "refused `facts.location` is `missing`, expected a value",
+            "refused `facts.location` is missing, expected degrees, for example `{\"lat\": 51.5, \"lng\": -0.12}`",
             "refused `source.key` is ``, expected 1 to 200 characters, not only blanks",
-            "refused `.` is `integer 7`, expected struct BulkShop",
+            "refused `.` is `7`, expected an object",
             "1 unchanged shop:1-1",
             "2 created shop:1-2",
         ]
@@ -63,7 +63,7 @@ async fn bulks_of_sections_name_their_shops() {
         [
             "7 created ads:1-1",
             "8 refused `facts.campaigns[0].label` is `far too long for any card`, expected 1 to 24 characters, not only blanks",
-            "refused `shop_id` is `integer 9`, expected a string",
+            "refused `shop_id` is `9`, expected a shop ID as text, `\"1\"` to `\"18446744073709551615\"` without leading zeros",
             "7 changed ads:1-2",
             "18446744073709551615 refused shop ID `18446744073709551615` is too large, expected at most 9223372036854775807",
         ]

@@ -76,9 +76,9 @@ async fn a_closed_shop_is_gone_until_it_comes_back() {
     assert_eq!(writer.change(Method::DELETE, &path, &Value::Null).await.said(), "changed shop:1-2");
     assert_eq!(writer.change(Method::DELETE, &path, &Value::Null).await.said(), "unchanged shop:1-2");
     let (status, gone) = writer.get(&path).await;
-    assert_eq!((status, &gone["code"]), (410, &json!("closed_shop")));
+    assert_eq!((status, &gone["code"]), (410, &json!("shop_closed")));
     let (status, refused) = writer.ask(Method::PATCH, &path, &json!({"name": "X"})).await;
-    assert_eq!((status, &refused["code"]), (410, &json!("closed_shop")));
+    assert_eq!((status, &refused["code"]), (410, &json!("shop_closed")));
     assert_eq!(writer.get(&format!("/v1/sections/{shop_id}")).await.1["state"], "gone");
     assert_eq!(writer.create("Next").await.get(), 2, "a closed shop keeps its ID");
     assert_eq!(writer.change(Method::PUT, &path, &facts("Here")).await.said(), "changed shop:1-4");

@@ -74,9 +74,14 @@ fn ladder(at_least: &[i64]) -> Value {
     json!({"delivery": {"fee_ladder": rungs}})
 }
 
-fn polygon(corners: usize) -> Value {
-    let corners: Vec<Value> =
-        (0..corners).map(|index| json!([51.5, f64::from(u32::try_from(index).unwrap()) / 1_000.0])).collect();
+/// Around the kitchen, some 700 metres away.
+fn polygon(corners: u32) -> Value {
+    let angle = |index| std::f64::consts::TAU * f64::from(index) / f64::from(corners);
+    ring((0..corners).map(|index| [51.5 + angle(index).sin() / 150.0, -0.1 + angle(index).cos() / 100.0]))
+}
+
+fn ring(corners: impl IntoIterator<Item = [f64; 2]>) -> Value {
+    let corners: Vec<[f64; 2]> = corners.into_iter().collect();
     json!({"delivery": {"area": {"radius_m": null, "polygon": corners}}})
 }
 
@@ -115,7 +120,7 @@ fn a_shop_with_wrong_words_or_places_is_refused_by_path() {
     refuses::<Shops>(
         &shop(),
         vec![
-            (json!({"name": null}), "`name` is `missing`, expected a value"),
+            (json!({"name": null}), "`name` is missing, expected text, 1 to 200 characters"),
             (json!({"name": "  "}), "`name` is `  `, expected 1 to 200 characters, not only blanks"),
             (
                 json!({"name": letters(201)}),
@@ -180,7 +185,7 @@ fn a_shop_with_wrong_times_is_refused_by_path() {
             ),
             (
                 json!({"opening_hours": [{"day": "monday", "opens": "09:00", "closes": "10:00"}]}),
-                "`opening_hours[0].day` is `monday`, expected one of `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`",
+                "`opening_hours[0].day` is `\"monday\"`, expected one of `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`",
             ),
             (
                 json!({"pauses": [{"from": "2026-11-23T17:00:00Z", "until": "2026-11-23T17:00:00Z"}]}),
@@ -240,6 +245,55 @@ fn a_shop_with_wrong_areas_or_prices_is_refused_by_path() {
 }
 
 #[test]
+fn an_area_that_encloses_nothing_is_refused() {
+    let expected = |given: &str| {
+        format!(
+            "`delivery.area.polygon` is `an area of {given} m²`, expected corners in the order in which they stand around an area of at least 1000 m²"
+        )
+    };
+    let corner = [51.5, -0.1];
+    let crossed = [[51.5, -0.1], [51.51, -0.09], [51.51, -0.1], [51.5, -0.09]];
+    refuses::<Shops>(
+        &shop(),
+        vec![
+            (ring([corner; 3]), &expected("0")),
+            (ring((0..200).map(|index| [51.5, f64::from(index) / 1_000.0])), &expected("0")),
+            (ring([corner, [51.51, -0.09], [51.52, -0.12], [51.51, -0.09]]), &expected("0")),
+            (ring([corner, [51.5001, -0.1], [51.5001, -0.0999]]), &expected("38")),
+            (ring(crossed), &expected("0")),
+        ],
+    );
+    holds::<Shops>(&shop(), vec![ring([crossed[0], crossed[2], crossed[1], crossed[3]])]);
+    // A street beside the date line.
+    let place = json!({"location": {"lat": -16.8, "lng": 179.999}});
+    let mut across = ring([[-16.8, 179.999], [-16.79, 179.999], [-16.79, -179.999], [-16.8, -179.999]]);
+    merge_patch::apply(&mut across, place);
+    holds::<Shops>(&shop(), vec![across]);
+}
+
+#[test]
+fn what_nobody_sees_stands_in_no_text_and_line_breaks_only_where_there_are_lines() {
+    let one_line = "expected one line without control characters";
+    refuses::<Shops>(
+        &shop(),
+        vec![
+            (json!({"name": "Na\u{0}poli"}), &format!("`name` is `Na\\u0000poli`, {one_line}")),
+            (json!({"name": "Na\npoli"}), &format!("`name` is `Na\\u000apoli`, {one_line}")),
+            (json!({"address": "1\tStrand"}), &format!("`address` is `1\\u0009Strand`, {one_line}")),
+            (json!({"phone": "\u{7f}1"}), &format!("`phone` is `\\u007f1`, {one_line}")),
+            (
+                json!({"notices": ["\u{1b}[31mred"]}),
+                "`notices[0]` is `\\u001b[31mred`, expected text without control characters but line breaks and tabs",
+            ),
+        ],
+    );
+    holds::<Shops>(&shop(), vec![json!({"notices": ["Closed\r\n\ton Monday\n"], "credit": "A\nB"})]);
+    let review =
+        json!({"latest": [{"stars": 5, "text": "Hot.\nWell packed.", "at": "2026-11-23T18:00:00Z"}]});
+    holds::<Reviews>(&reviews(), vec![review]);
+}
+
+#[test]
 fn menu_items_are_told_apart_by_their_ids() {
     let item = |id: &str| json!({"id": id, "group": "Pizza", "name": "Marinara", "price": {"amount": 1, "currency": "GBP"}});
     refuses::<Shops>(
@@ -267,7 +321,8 @@ fn campaigns_fit_on_a_card_and_end_after_they_start() {
             json!({"campaigns": [campaign("1", &letters(24), 1), campaign("2", "x", 1_000)]}),
         ],
     );
-    let backwards = json!({"id": "1", "label": "x", "starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z", "weight": 1});
+    let lasting = |until: &str| json!({"id": "1", "label": "x", "starts_at": "2026-02-01T00:00:00Z", "ends_at": until, "weight": 1});
+    holds::<Ads>(&ads(), vec![json!({"campaigns": [lasting("2026-02-01T00:00:01Z")]})]);
     refuses::<Ads>(
         &ads(),
         vec![
@@ -287,8 +342,16 @@ fn campaigns_fit_on_a_card_and_end_after_they_start() {
                 "`campaigns[0].weight` is `1001`, expected 1 to 1000",
             ),
             (
-                json!({"campaigns": [backwards]}),
-                "`campaigns[0].ends_at` is `2026-02-01T00:00:00Z`, expected a moment after `starts_at`, 2026-02-01T00:00:00Z",
+                json!({"campaigns": [lasting("2026-02-01T00:00:00Z")]}),
+                "`campaigns[0].ends_at` is `2026-02-01T00:00:00Z`, expected at least one second after `starts_at`, 2026-02-01T00:00:00Z",
+            ),
+            (
+                json!({"campaigns": [lasting("2026-02-01T00:00:00.999999Z")]}),
+                "`campaigns[0].ends_at` is `2026-02-01T00:00:00.999999Z`, expected at least one second after `starts_at`, 2026-02-01T00:00:00Z",
+            ),
+            (
+                json!({"campaigns": [lasting("2026-01-01T00:00:00Z")]}),
+                "`campaigns[0].ends_at` is `2026-01-01T00:00:00Z`, expected at least one second after `starts_at`, 2026-02-01T00:00:00Z",
             ),
             (
                 json!({"campaigns": [campaign("1", "x", 1), campaign("1", "y", 1)]}),
@@ -326,9 +389,12 @@ fn reviews_have_one_to_five_stars_and_stand_newest_first() {
             ),
             (
                 json!({"by_stars": [1, 2, 3, 4]}),
-                "`by_stars` is `invalid length 4`, expected an array of length 5",
+                "`by_stars` is `[1,2,3,4]`, expected a list of five whole numbers: how many gave 1, 2, 3, 4, 5 stars",
             ),
-            (json!({"by_stars": [1, 2, 3, 4, -5]}), "`by_stars[4]` is `integer -5`, expected u32"),
+            (
+                json!({"by_stars": [1, 2, 3, 4, -5]}),
+                "`by_stars[4]` is `-5`, expected a whole number, 0 to 4294967295",
+            ),
         ],
     );
 }

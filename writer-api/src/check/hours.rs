@@ -1,6 +1,6 @@
 //! Opening hours and pauses.
 
-use writer_api::facts::{OpeningHours, Pause};
+use crate::facts::{OpeningHours, Pause};
 
 use super::Findings;
 

@@ -1,6 +1,6 @@
 //! Where to, for how much, how fast.
 
-use writer_api::facts::{Delivery, DeliveryArea, FeeRung, Location, Money};
+use crate::facts::{Delivery, DeliveryArea, FeeRung, Location, Money};
 
 use super::Findings;
 use super::findings::Path;
@@ -10,6 +10,9 @@ const CORNERS: std::ops::RangeInclusive<usize> = 3..=200;
 const RADIUS_M: std::ops::RangeInclusive<u32> = 100..=15_000;
 /// Nobody carries a meal further, and a corner typed wrong is usually on another continent.
 const CORNER_DISTANCE_MAX_M: f64 = 50_000.0;
+/// A house with its garden: less is a mistake, usually the same corner again and again.
+const AREA_MIN_M2: f64 = 1_000.0;
+const EARTH_RADIUS_M: f64 = 6_371_000.0;
 /// A day.
 const ETA_MINUTES_MAX: u16 = 1_440;
 /// More than any meal costs in any currency; sums of it stay far below 2^63.
@@ -36,21 +39,46 @@ fn area(area: &DeliveryArea, kitchen: Location, findings: &mut Findings) {
             let path = "delivery.area.polygon";
             let count = corners.len();
             findings.expect(CORNERS.contains(&count), path, format_args!("{count} corners"), "3 to 200");
+            let mut all_near = true;
             for (index, &[lat, lng]) in corners.iter().enumerate() {
                 let distance_m = distance_m(kitchen, Location { lat, lng });
                 // Also false for what is no place at all, and for no number.
                 let holds = distance_m <= CORNER_DISTANCE_MAX_M && lat.abs() <= 90.0 && lng.abs() <= 180.0;
+                all_near &= holds;
                 let path = || format!("delivery.area.polygon[{index}]");
                 let expected = "`[lat, lng]` at most 50000 metres from `location`";
                 findings.expect(holds, path, format_args!("[{lat},{lng}]"), expected);
+            }
+            if CORNERS.contains(&count) && all_near {
+                let area_m2 = area_m2(corners, kitchen);
+                let given = format_args!("an area of {area_m2:.0} m²");
+                let expected = format_args!(
+                    "corners in the order in which they stand around an area of at least {AREA_MIN_M2} m²"
+                );
+                findings.expect(area_m2 >= AREA_MIN_M2, path, given, expected);
             }
         }
     }
 }
 
+/// What the ring encloses, on the plane that touches the sphere at the kitchen: no corner is far away. A ring that
+/// crosses itself encloses the difference of its parts.
+fn area_m2(corners: &[[f64; 2]], kitchen: Location) -> f64 {
+    let shrink = kitchen.lat.to_radians().cos();
+    let on_plane = |[lat, lng]: [f64; 2]| {
+        // From -180 to 180, across the date line too.
+        let east = (lng - kitchen.lng + 540.0).rem_euclid(360.0) - 180.0;
+        let metres = |degrees: f64| degrees.to_radians() * EARTH_RADIUS_M;
+        (metres(lat - kitchen.lat), metres(east) * shrink)
+    };
+    let places: Vec<(f64, f64)> = corners.iter().copied().map(on_plane).collect();
+    let following = places.iter().cycle().skip(1);
+    let doubled: f64 = places.iter().zip(following).map(|(from, to)| from.0 * to.1 - to.0 * from.1).sum();
+    doubled.abs() / 2.0
+}
+
 /// Great circle, on a sphere.
 fn distance_m(from: Location, to: Location) -> f64 {
-    const EARTH_RADIUS_M: f64 = 6_371_000.0;
     let half = |degrees: f64| (degrees.to_radians() / 2.0).sin().powi(2);
     let cosines = from.lat.to_radians().cos() * to.lat.to_radians().cos();
     let square = half(to.lat - from.lat) + cosines * half(to.lng - from.lng);

@@ -1,10 +1,10 @@
 //! Things to eat.
 
-use writer_api::facts::MenuItem;
+use crate::facts::MenuItem;
 
 use super::Findings;
 use super::delivery::money;
-use super::texts::{text, unique, url};
+use super::texts::{lines, text, unique, url};
 
 const ITEMS_MAX: usize = 2_000;
 const ID_CHARS_MAX: usize = 100;
@@ -21,7 +21,7 @@ pub(super) fn check(menu: &[MenuItem], currency: &str, findings: &mut Findings) 
         text(at("group"), &item.group, GROUP_CHARS_MAX, findings);
         text(at("name"), &item.name, NAME_CHARS_MAX, findings);
         if let Some(description) = &item.description {
-            text(at("description"), description, DESCRIPTION_CHARS_MAX, findings);
+            lines(at("description"), description, DESCRIPTION_CHARS_MAX, findings);
         }
         money(at("price"), &item.price, currency, findings);
         url(at("image_url"), item.image_url.as_ref(), findings);
