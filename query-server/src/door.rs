@@ -17,6 +17,7 @@ use crate::coding::{Accepted, CODINGS};
 use crate::config::{Config, size};
 use crate::connection::Pulse;
 use crate::front::{Answering, Front};
+use crate::host;
 use crate::metrics::{Counters, Endpoint};
 use crate::problem::{Problem, Refusal};
 use crate::respond::{self, Response};
@@ -92,6 +93,7 @@ impl<S: DocumentReader, Q: Search> Door<S, Q> {
                 detail,
             ));
         }
+        host::check(request)?;
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(wrong_method(request));
         }

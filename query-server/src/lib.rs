@@ -9,6 +9,8 @@ pub mod config; //     file, flags                 -> Config
 pub mod follow; //     the change log              -> resident documents, lists, degraded sections
 pub mod accept; //     listeners                   -> connections, bounded
 pub mod connection; // a connection                -> requests, bounded in time and bytes
+mod bare; //           refusals that hyper makes before there is a request -> with a body
+mod host; //           a head                      -> whom it was meant for is said once
 pub mod door; //       a request                   -> refused, or handed to the front
 pub mod front; //      the whole way of a request on one page
 pub mod route; //      path and query              -> Request
