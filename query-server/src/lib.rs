@@ -24,6 +24,7 @@ mod list; //           the way of a list request
 mod search; //         the way of a text search
 mod batch; //          the way of a batch request
 mod detail; //         the way of a detail request
+mod availability; //   the way of an availability request
 pub mod own_write; //  a revision token            -> a short wait
 pub mod home; //       a file                      -> the page for people
 pub mod standing; //   writers' signs of life      -> degraded sections

@@ -24,6 +24,8 @@ pub enum Endpoint {
     Detail,
     /// A batch.
     Batch,
+    /// Whether and for what some shops deliver to a place.
+    Availability,
     /// A detail or batch that waits for the client's own change.
     OwnWrite,
     /// The page for people.
@@ -33,12 +35,13 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 9] = [
         (Self::List, "list"),
         (Self::ListNear, "list_near"),
         (Self::Search, "search"),
         (Self::Detail, "detail"),
         (Self::Batch, "batch"),
+        (Self::Availability, "availability"),
         (Self::OwnWrite, "own_write"),
         (Self::Home, "home"),
         (Self::Other, "other"),

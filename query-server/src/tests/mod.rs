@@ -4,6 +4,7 @@
 pub(crate) mod shops; // made-up shops, and a server that reads them
 
 mod answers; //  what is answered, to the byte
+mod availability; // whether and for what shops deliver to a place
 mod laws; //     what holds whatever happens
 mod missing;
 mod packed; //  shops that are late, broken, away
