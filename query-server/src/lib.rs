@@ -9,6 +9,7 @@ pub mod config; //     file, flags                 -> Config
 pub mod follow; //     the change log              -> resident documents, lists, degraded sections
 pub mod accept; //     listeners                   -> connections, bounded
 pub mod connection; // a connection                -> requests, bounded in time and bytes
+pub mod admission; //  how late we are             -> who is refused before anything is done
 mod bare; //           refusals that hyper makes before there is a request -> with a body
 mod host; //           a head                      -> whom it was meant for is said once
 pub mod door; //       a request                   -> refused, or handed to the front
