@@ -5,6 +5,7 @@
 //! cannot be seen from outside is not a promise.
 #![forbid(unsafe_code)]
 
+pub mod crowd; //       a server, paths         -> what many people at once were answered
 pub mod demo; //        the operator's command  -> a process, or what it printed
 pub mod marketplace; // an empty directory      -> writers, invalidator, query servers
 pub mod ports; //       a range                 -> ports that nobody else listens on

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// A binary with its settings. Dropping it kills the process.
 #[derive(Debug)]
@@ -63,12 +63,19 @@ impl Program {
         Ok(())
     }
 
-    /// The process stops in the middle of whatever it does; its sockets and locks stay.
+    /// The process stops in the middle of whatever it does; its sockets and locks stay. When this returns, all its
+    /// threads stand: on a busy machine they go on for a moment after the signal.
     ///
     /// # Errors
     /// When it is not running.
     pub fn freeze(&self) -> anyhow::Result<()> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        let child = self.child.as_ref().with_context(|| format!("{} is not running", self.name))?;
+        // Looks only: its end, should it have ended instead, is `child`'s to hear.
+        let stands = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(Pid::from_child(child)), stands)
+            .with_context(|| format!("waiting for {} to stand still", self.name))?;
+        Ok(())
     }
 
     /// And goes on.

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::task::TaskTracker;
 
+use crate::admission::{Gate, watch};
 use crate::config::{Config, size};
 use crate::connection::{self, Patience};
 use crate::door::Door;
@@ -138,6 +139,7 @@ pub async fn listen<S: DocumentReader, Q: Search>(
     if config.worker_threads == 0 {
         let listener = bind("public", config.public).await?;
         let bound = listener.local_addr().unwrap_or(config.public);
+        watch_over(door, config.clone());
         drain.spawn(accept(listener, door.clone(), patience, connections, drain.clone()));
         return Ok(bound);
     }
@@ -146,10 +148,15 @@ pub async fn listen<S: DocumentReader, Q: Search>(
         let refuse = |reason| BindError { what: "public", address, reason };
         let socket = bind_shared(address).map_err(refuse)?;
         let bound = socket.local_addr().map_err(refuse)?;
-        let (door, connections, ending) = (door.clone(), Arc::clone(&connections), drain.clone());
+        let (connections, ending) = (Arc::clone(&connections), drain.clone());
+        let door = door.with_gate(Gate::new(config, Arc::clone(door.counters())));
+        let config = config.clone();
         let accepting = async move {
             match socket.listen(BACKLOG) {
-                Ok(listener) => accept(listener, door, patience, connections, ending).await,
+                Ok(listener) => {
+                    watch_over(&door, config);
+                    accept(listener, door, patience, connections, ending).await;
+                }
                 Err(error) => {
                     tracing::error!(%error, %bound, "a thread cannot listen; ending");
                     ending.begin();
@@ -161,6 +168,13 @@ pub async fn listen<S: DocumentReader, Q: Search>(
         address = bound;
     }
     Ok(address)
+}
+
+/// In the runtime whose lateness is to be measured, for as long as that is there.
+fn watch_over<S: DocumentReader, Q: Search>(door: &Door<S, Q>, config: Config) {
+    let (gate, delays) = (Arc::clone(door.gate()), door.delays().clone());
+    door.counters().admission.show(&gate);
+    tokio::spawn(async move { watch(gate, delays, &config).await });
 }
 
 fn bind_shared(address: SocketAddr) -> std::io::Result<TcpSocket> {

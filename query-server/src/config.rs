@@ -52,6 +52,21 @@ pub struct Config {
     /// Open connections; further ones are told `503`. 10,000 by default.
     #[serde(deserialize_with = "within::<_, 1, 1_000_000>")]
     pub connections_max: u64,
+    /// How late the threads may be before lists and searches are refused, in part and in the end all. 20 ms by
+    /// default, a minute at most; 0: nobody is refused for that.
+    #[serde(deserialize_with = "within::<_, 0, 60_000>")]
+    pub browse_delay_ms: u64,
+    /// How late before the order path (detail, batch, availability) is refused too, when everybody else is. 200 ms by
+    /// default, a minute at most; 0: never.
+    #[serde(deserialize_with = "within::<_, 0, 60_000>")]
+    pub order_delay_ms: u64,
+    /// Requests that wait for the store at the same time, of which lists and searches may be half; fewer, while it
+    /// is slower than usual. With `worker_threads` per thread. 4,096 by default.
+    #[serde(deserialize_with = "within::<_, 64, 1_000_000>")]
+    pub waiting_max: u64,
+    /// Reads that wait for their own change at the same time. With `worker_threads` per thread. 128 by default.
+    #[serde(deserialize_with = "within::<_, 1, 100_000>")]
+    pub own_writes_max: u64,
     /// Requests at the same time on one HTTP/2 connection. 128 by default.
     #[serde(deserialize_with = "within::<_, 1, 10_000>")]
     pub streams_max: u64,
@@ -101,6 +116,10 @@ impl Default for Config {
             pages_bytes_max: 256 * MIB,
             gather_wait_ms: 150,
             connections_max: 10_000,
+            browse_delay_ms: 20,
+            order_delay_ms: 200,
+            waiting_max: 4_096,
+            own_writes_max: 128,
             streams_max: 128,
             header_timeout_ms: 10_000,
             idle_timeout_ms: 75_000,

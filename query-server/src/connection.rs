@@ -7,10 +7,11 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::searches::Search;
+use bytes::{Buf, Bytes};
 use document_store::DocumentReader;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::{http1, http2};
@@ -19,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::accept::Connections;
+use crate::bare;
 use crate::config::{Config, size};
 use crate::door::{Door, Doorway};
 use crate::metrics::add;
@@ -99,7 +101,7 @@ pub async fn serve<S: DocumentReader, Q: Search>(
             watched(connection, http2::Connection::graceful_shutdown, watch, &connections).await
         }
         Ok(Ok(false)) => {
-            let io = Heard { io: TokioIo::new(stream), pulse };
+            let io = Heard { io: TokioIo::new(stream), pulse, instead: Bytes::new() };
             let connection =
                 http1::Builder::new().max_buf_size(size(HEAD_BYTES_MAX.into())).serve_connection(io, doorway);
             watched(connection, http1::Connection::graceful_shutdown, watch, &connections).await
@@ -241,11 +243,37 @@ impl Watch {
     }
 }
 
-/// An HTTP/1 connection that notes when bytes of a next head arrive.
+/// An HTTP/1 connection that notes when bytes of a next head arrive, and gives hyper's bare refusals a body.
 #[derive(Debug)]
 struct Heard {
     io: TokioIo<TcpStream>,
     pulse: Arc<Pulse>,
+    /// What is sent instead of the bytes that hyper wants to write, as far as it is not sent yet.
+    instead: Bytes,
+}
+
+impl Heard {
+    /// Whether these bytes are a bare refusal: then something better is sent.
+    fn is_replaced(&mut self, bytes: &[u8]) -> bool {
+        if self.instead.is_empty()
+            && let Some(instead) = bare::with_body(bytes)
+        {
+            self.instead = instead;
+        }
+        !self.instead.is_empty()
+    }
+
+    /// Done when the last of it is sent: then all of what hyper wanted to write counts as written.
+    fn poll_instead(&mut self, context: &mut Context<'_>, all: usize) -> Poll<std::io::Result<usize>> {
+        while !self.instead.is_empty() {
+            let sent = ready!(Pin::new(&mut self.io).poll_write(context, &self.instead))?;
+            if sent == 0 {
+                return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
+            }
+            self.instead.advance(sent);
+        }
+        Poll::Ready(Ok(all))
+    }
 }
 
 impl Read for Heard {
@@ -268,6 +296,9 @@ impl Write for Heard {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
+        if self.is_replaced(bytes) {
+            return self.poll_instead(context, bytes.len());
+        }
         Pin::new(&mut self.io).poll_write(context, bytes)
     }
 
@@ -288,6 +319,10 @@ impl Write for Heard {
         context: &mut Context<'_>,
         buffers: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
+        let first = bare::first(buffers);
+        if self.is_replaced(first) {
+            return self.poll_instead(context, first.len());
+        }
         Pin::new(&mut self.io).poll_write_vectored(context, buffers)
     }
 }

@@ -1,4 +1,4 @@
-//! One request of one connection: too large, wrong method or coding -> refused; else handed to the front.
+//! One request of one connection: too much load, too large, wrong method or coding -> refused; else handed to the front.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,10 +13,12 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http::{Method, StatusCode, Version};
 use hyper::body::Incoming;
 
+use crate::admission::{Delays, Gate, Waiting};
 use crate::coding::{Accepted, CODINGS};
 use crate::config::{Config, size};
 use crate::connection::Pulse;
 use crate::front::{Answering, Front};
+use crate::host;
 use crate::metrics::{Counters, Endpoint};
 use crate::problem::{Problem, Refusal};
 use crate::respond::{self, Response};
@@ -30,6 +32,8 @@ const BODY_BYTES_MAX: u64 = 16 << 10;
 #[derive(Debug)]
 pub struct Door<S, Q> {
     front: Arc<Front<S, Q>>,
+    gate: Arc<Gate>,
+    delays: Delays,
     uri_bytes_max: usize,
     headers_bytes_max: usize,
 }
@@ -37,7 +41,8 @@ pub struct Door<S, Q> {
 impl<S, Q> Clone for Door<S, Q> {
     fn clone(&self) -> Self {
         let (uri_bytes_max, headers_bytes_max) = (self.uri_bytes_max, self.headers_bytes_max);
-        Self { front: Arc::clone(&self.front), uri_bytes_max, headers_bytes_max }
+        let (front, gate) = (Arc::clone(&self.front), Arc::clone(&self.gate));
+        Self { front, gate, delays: self.delays.clone(), uri_bytes_max, headers_bytes_max }
     }
 }
 
@@ -46,10 +51,36 @@ impl<S: DocumentReader, Q: Search> Door<S, Q> {
     #[must_use]
     pub fn new(front: Arc<Front<S, Q>>, config: &Config) -> Self {
         Self {
+            gate: Gate::new(config, Arc::clone(&front.counters)),
             front,
+            delays: Delays::default(),
             uri_bytes_max: size(config.uri_bytes_max),
             headers_bytes_max: size(config.headers_bytes_max),
         }
+    }
+
+    /// The same for another runtime: how late one is says nothing about another.
+    #[must_use]
+    pub fn with_gate(&self, gate: Arc<Gate>) -> Self {
+        Self { gate, ..self.clone() }
+    }
+
+    /// The same with delays from elsewhere.
+    #[must_use]
+    pub fn with_delays(&self, delays: Delays) -> Self {
+        Self { delays, ..self.clone() }
+    }
+
+    /// How late the threads are.
+    #[must_use]
+    pub const fn delays(&self) -> &Delays {
+        &self.delays
+    }
+
+    /// What decides whether there is too much load.
+    #[must_use]
+    pub const fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     /// What is counted.
@@ -60,6 +91,9 @@ impl<S: DocumentReader, Q: Search> Door<S, Q> {
 
     /// Answers one request, whatever it is.
     pub fn answer<B>(&self, request: &http::Request<B>) -> (Endpoint, Answering) {
+        if let Some((endpoint, refusal)) = self.gate.refusal(request.uri()) {
+            return (endpoint, Answering::Now(refusal));
+        }
         let conditions = Conditions::of(request.headers());
         if let Err(refusal) = self.admit(request, &conditions.accepted) {
             let mut response = respond::problem(&refusal);
@@ -92,6 +126,7 @@ impl<S: DocumentReader, Q: Search> Door<S, Q> {
                 detail,
             ));
         }
+        host::check(request)?;
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(wrong_method(request));
         }
@@ -158,15 +193,23 @@ impl<S: DocumentReader, Q: Search> hyper::service::Service<http::Request<Incomin
                 seen.answered(&response, &request);
                 Answered::Now(Some(response))
             }
-            Answering::Later(answering) => {
-                self.pulse.begins();
-                Answered::Later {
-                    answering,
-                    seen,
-                    request: Box::new(request),
-                    pulse: Arc::clone(&self.pulse),
+            Answering::Later(answering) => match self.door.gate.wait(endpoint, began) {
+                Ok(waiting) => {
+                    self.pulse.begins();
+                    Answered::Later {
+                        answering,
+                        seen,
+                        request: Box::new(request),
+                        pulse: Arc::clone(&self.pulse),
+                        waiting,
+                    }
                 }
-            }
+                // Nothing was begun yet: futures are lazy.
+                Err(refusal) => {
+                    seen.answered(&refusal, &request);
+                    Answered::Now(Some(*refusal))
+                }
+            },
         }
     }
 }
@@ -204,6 +247,8 @@ pub enum Answered {
         request: Box<http::Request<Incoming>>,
         /// Of its connection.
         pulse: Arc<Pulse>,
+        /// Given back with it.
+        waiting: Waiting,
     },
 }
 

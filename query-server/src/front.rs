@@ -145,6 +145,7 @@ impl<S: DocumentReader, Q: Search> Front<S, Q> {
             Request::Batch { shop_ids, min_revision } => {
                 self.batch(reading, shop_ids, min_revision, conditions)
             }
+            Request::Availability(asked) => self.availability(reading, asked, conditions.accepted),
         };
         (endpoint, answering)
     }
@@ -261,6 +262,7 @@ const fn endpoint_of(request: &Request) -> Endpoint {
         }
         Request::Detail { .. } => Endpoint::Detail,
         Request::Batch { .. } => Endpoint::Batch,
+        Request::Availability(_) => Endpoint::Availability,
     }
 }
 

@@ -176,10 +176,29 @@ impl<S: DocumentReader> Gathering<S> {
     /// The detail part of one shop.
     pub async fn detail(&self, shop_id: ShopId) -> Gathered<DetailPart> {
         let deadline = Instant::now() + self.wait;
+        landed(self.board_detail(shop_id), deadline).await
+    }
+
+    fn board_detail(&self, shop_id: ShopId) -> Option<Boarded<Gathered<DetailPart>>> {
         let near = Arc::clone(&self.near);
         let fetch =
             async move |_: Vec<ShopId>| vec![near.detail(shop_id).await.map_err(|error| Missing::of(&error))];
-        landed(self.details.board(&[shop_id], FLIGHT_MAX, fetch).pop(), deadline).await
+        self.details.board(&[shop_id], FLIGHT_MAX, fetch).pop()
+    }
+
+    /// The detail parts of some shops, in the given order; after the wait the late ones are named.
+    pub async fn details(&self, shop_ids: &[ShopId]) -> Vec<Gathered<DetailPart>> {
+        let deadline = Instant::now() + self.wait;
+        // A flight for each: there is no get of many details, and a late one must not cost the others.
+        let mut boarded = Vec::with_capacity(shop_ids.len());
+        for &shop_id in shop_ids {
+            boarded.push(self.board_detail(shop_id));
+        }
+        let mut gathered = Vec::with_capacity(boarded.len());
+        for boarded in boarded {
+            gathered.push(landed(boarded, deadline).await);
+        }
+        gathered
     }
 
     /// Cards as they are right now: no flight that began before is joined. For those who wait for their own change.

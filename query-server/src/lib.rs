@@ -9,6 +9,9 @@ pub mod config; //     file, flags                 -> Config
 pub mod follow; //     the change log              -> resident documents, lists, degraded sections
 pub mod accept; //     listeners                   -> connections, bounded
 pub mod connection; // a connection                -> requests, bounded in time and bytes
+pub mod admission; //  how late we are             -> who is refused before anything is done
+mod bare; //           refusals that hyper makes before there is a request -> with a body
+mod host; //           a head                      -> whom it was meant for is said once
 pub mod door; //       a request                   -> refused, or handed to the front
 pub mod front; //      the whole way of a request on one page
 pub mod route; //      path and query              -> Request
@@ -22,6 +25,7 @@ mod list; //           the way of a list request
 mod search; //         the way of a text search
 mod batch; //          the way of a batch request
 mod detail; //         the way of a detail request
+mod availability; //   the way of an availability request
 pub mod own_write; //  a revision token            -> a short wait
 pub mod home; //       a file                      -> the page for people
 pub mod standing; //   writers' signs of life      -> degraded sections

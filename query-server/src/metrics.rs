@@ -10,6 +10,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
+use crate::admission::AdmissionCounters;
+
 /// What was asked for, as a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
@@ -24,6 +26,8 @@ pub enum Endpoint {
     Detail,
     /// A batch.
     Batch,
+    /// Whether and for what some shops deliver to a place.
+    Availability,
     /// A detail or batch that waits for the client's own change.
     OwnWrite,
     /// The page for people.
@@ -33,12 +37,13 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 9] = [
         (Self::List, "list"),
         (Self::ListNear, "list_near"),
         (Self::Search, "search"),
         (Self::Detail, "detail"),
         (Self::Batch, "batch"),
+        (Self::Availability, "availability"),
         (Self::OwnWrite, "own_write"),
         (Self::Home, "home"),
         (Self::Other, "other"),
@@ -51,19 +56,32 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const BUCKETS_MICROS: [u64; 14] =
     [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 102_400, 204_800, 819_200];
 
+/// A histogram in microseconds.
 #[derive(Debug, Default)]
-struct Latency {
+pub(crate) struct Latency {
     /// Not cumulative; the last one is all that is longer.
     buckets: [AtomicU64; BUCKETS_MICROS.len() + 1],
     micros: AtomicU64,
 }
 
 impl Latency {
-    fn observe(&self, took: Duration) {
+    pub(crate) fn observe(&self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = BUCKETS_MICROS.partition_point(|most| *most < micros);
         add(&self.buckets[bucket], 1);
         add(&self.micros, micros);
+    }
+
+    /// Sum in seconds, count, and how many were within each bound.
+    pub(crate) fn shown(&self) -> (f64, u64, Vec<(f64, u64)>) {
+        let (mut buckets, mut count) = (Vec::with_capacity(BUCKETS_MICROS.len() + 1), 0);
+        let bounds = BUCKETS_MICROS.iter().map(|micros| seconds(*micros)).chain([f64::INFINITY]);
+        for (bound, bucket) in bounds.zip(&self.buckets) {
+            let within = bucket.load(Ordering::Relaxed);
+            count += within;
+            buckets.push((bound, within));
+        }
+        (seconds(self.micros.load(Ordering::Relaxed)), count, buckets)
     }
 }
 
@@ -77,6 +95,8 @@ struct OfEndpoint {
 #[derive(Debug, Default)]
 pub struct Counters {
     endpoints: [OfEndpoint; Endpoint::ALL.len()],
+    /// What was refused since there was too much, and why.
+    pub admission: AdmissionCounters,
     /// Pages sent as they were kept.
     pub pages_kept: AtomicU64,
     /// Pages composed.
@@ -113,6 +133,13 @@ pub fn count(things: usize) -> u64 {
 }
 
 impl Counters {
+    /// How many requests were answered, refusals included.
+    #[must_use]
+    pub fn answers(&self) -> u64 {
+        let by_class = self.endpoints.iter().flat_map(|of| &of.by_class);
+        by_class.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// One request was answered.
     pub fn answered(&self, endpoint: Endpoint, status: StatusCode, took: Duration) {
         let of = &self.endpoints[endpoint as usize];
@@ -151,6 +178,7 @@ impl Collector for Shown {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let counters = &*self.counters;
         encode_requests(counters, &mut encoder)?;
+        counters.admission.encode(PREFIX, &mut encoder)?;
         let counted: [(&str, &str, &AtomicU64); 10] = [
             ("pages_kept", "Pages sent as they were kept", &counters.pages_kept),
             ("pages_composed", "Pages composed", &counters.pages_composed),
@@ -196,15 +224,8 @@ fn encode_requests(counters: &Counters, encoder: &mut DescriptorEncoder<'_>) -> 
     let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Histogram)?;
     for (endpoint, label) in Endpoint::ALL {
         let latency = &counters.endpoints[endpoint as usize].latency;
-        let (mut buckets, mut count) = (Vec::with_capacity(BUCKETS_MICROS.len() + 1), 0);
-        let bounds = BUCKETS_MICROS.iter().map(|micros| seconds(*micros)).chain([f64::INFINITY]);
-        for (bound, bucket) in bounds.zip(&latency.buckets) {
-            let within = bucket.load(Ordering::Relaxed);
-            count += within;
-            buckets.push((bound, within));
-        }
+        let (sum, count, buckets) = latency.shown();
         if count > 0 {
-            let sum = seconds(latency.micros.load(Ordering::Relaxed));
             metric
                 .encode_family(&[("endpoint", label)])?
                 .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;

@@ -99,12 +99,13 @@ impl Problem {
 }
 
 /// All that is served, for those who lost their way.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 7] = [
     "/v1/cells/{h3}/shops?category=&sort=&cursor=",
     "/v1/shops?lat=&lng=&category=&sort=&cursor=",
     "/v1/search?q=&cell=&category=&sort=&cursor=",
     "/v1/shops?ids=&min_revision=",
     "/v1/shops/{id}?min_revision=",
+    "/v1/availability?ids=&lat=&lng=",
     "/",
 ];
 

@@ -200,6 +200,13 @@ impl ListPart {
         &self.archived().campaigns
     }
 
+    /// The shop writer's members within the card; `None` for an invisible shop.
+    pub(crate) fn shop_members(&self) -> Option<&[u8]> {
+        let archived = self.archived();
+        let (from, until) = (archived.fragment.0.to_native(), archived.fragment.1.to_native());
+        if self.is_visible() { archived.card.get(from as usize..until as usize) } else { None }
+    }
+
     /// Bytes that [`ListPart::write_card`] writes.
     #[must_use]
     pub fn card_bytes(&self) -> usize {

@@ -12,6 +12,7 @@ pub mod card; //     fragments                                   -> the list car
 pub mod detail; //   fragments                                   -> the detail with its holes
 pub mod archive; //  flat fields, card, detail                   -> rkyv, read in place
 pub mod envelope; // archive, revisions                          -> sealed bytes with a checksum
+pub mod delivery; // an exact place                              -> delivered to or not, how far, for what fee
 pub mod document; // Sections -> ListPart and DetailPart -> bytes -> the same again
 mod beside; //       of these, what every page needs             -> in the handle
 mod remembered; //   a state                                     -> one word, until the clock changes it

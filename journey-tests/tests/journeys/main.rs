@@ -10,6 +10,7 @@ mod promise_5_any_delivery_order_converges;
 mod promise_6_a_lost_event_costs_seconds;
 mod promise_7_acknowledged_means_saved;
 mod promise_8_a_list_is_never_all_or_nothing;
+mod promise_10_too_much_load_is_refused_by_priority;
 mod refused_configuration;
 mod tour;
 mod two_query_servers;

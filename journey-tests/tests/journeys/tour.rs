@@ -47,6 +47,32 @@ async fn a_change_is_not_seen_before_it_is_in_the_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shop_that_delivers_less_far_says_so_at_the_door() {
+    let marketplace = Marketplace::open(&Settings::default()).await.unwrap();
+    let shop_id = marketplace.create_shop("Napoli").await.unwrap();
+    marketplace.everywhere(shop_id, "the shop is there", |card| card["name"] == "Napoli").await.unwrap();
+    // About 1,100 m to the north of the kitchen, whose area is a circle of 1,500.
+    let door = format!("/v1/availability?ids={shop_id}&lat={:.4}&lng={:.4}", shops::LAT + 0.01, shops::LNG);
+    let asked = marketplace.read_json(0, &door).await.unwrap();
+    let shop = &asked["shops"][0];
+    assert_eq!(shop["delivers_here"], true, "{asked}");
+    assert_eq!(shop["delivery_fee"][0]["fee"]["amount"], 199, "{asked}");
+    assert!((1_050..1_150).contains(&shop["distance_m"].as_u64().unwrap()), "{asked}");
+    assert_eq!(shop["state"], "open");
+
+    let mut delivery = shops::facts("Napoli")["delivery"].clone();
+    delivery["area"] = json!({"radius_m": 500});
+    let path = format!("/v1/shops/{shop_id}");
+    marketplace.change(Method::PATCH, Writer::Shop, &path, &json!({"delivery": delivery})).await.unwrap();
+    journey_tests::eventually("it no longer delivers here", async || {
+        let asked = marketplace.read_json(0, &door).await?;
+        Ok((asked["shops"][0]["delivers_here"] == false).then_some(()))
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_part_of_a_shop_arrives_and_a_closed_shop_leaves() {
     let marketplace = Marketplace::open(&Settings::default()).await.unwrap();
     let shop_id = marketplace.create_shop("Napoli").await.unwrap();

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use h3o::CellIndex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use shop_document::Place;
 use shop_id::{RevisionToken, ShopId};
 use shop_search::{ListQuestion, Sort, TextQuestion};
 
@@ -41,6 +42,8 @@ pub enum Request {
         /// Wait for this revision.
         min_revision: Option<RevisionToken>,
     },
+    /// What some shops would do for a place.
+    Availability(AvailabilityAsked),
     /// Some shops, in this order, each once.
     Batch {
         /// Which.
@@ -49,6 +52,18 @@ pub enum Request {
         min_revision: Option<RevisionToken>,
     },
 }
+
+/// Shops and an exact place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AvailabilityAsked {
+    /// In this order, each once.
+    pub shop_ids: Vec<ShopId>,
+    /// Where somebody wants to eat.
+    pub place: Place,
+}
+
+// Degrees are parsed from digits, so none is NaN.
+impl Eq for AvailabilityAsked {}
 
 /// Why there is no [`Request`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +117,7 @@ fn parse(path: &str, query: &str) -> Result<(Request, String), Refusal> {
         }
         ["v1", "shops"] => shops(query),
         ["v1", "search"] => search(query),
+        ["v1", "availability"] => availability(query),
         ["v1", "shops", id] if !id.is_empty() => {
             let shop_id = values::shop_id("shop_id", &segment("shop_id", id)?)?;
             let parameters = Parameters::read(query, &["min_revision"])?;
@@ -121,12 +137,12 @@ fn shops(query: &str) -> Result<(Request, String), Refusal> {
         parameters.allow_only(&["ids", "min_revision"])?;
         let shop_ids = values::shop_ids(ids)?;
         let min_revision = values::min_revision(&parameters)?;
-        let mut canonical = "/v1/shops?ids=".to_owned();
-        for (place, shop_id) in shop_ids.iter().enumerate() {
-            push(&mut canonical, format_args!("{}{shop_id}", if place == 0 { "" } else { "," }));
-        }
-        let canonical = with_min_revision(canonical, '&', min_revision);
+        let canonical =
+            with_min_revision(with_ids("/v1/shops?ids=".to_owned(), &shop_ids), '&', min_revision);
         return Ok((Request::Batch { shop_ids, min_revision }, canonical));
+    }
+    if parameters.is_empty("ids") && parameters.get("lat").or(parameters.get("lng")).is_none() {
+        return Err(values::no_ids());
     }
     parameters.allow_only(&["lat", "lng", "category", "sort", "cursor"])?;
     let (Some(lat), Some(lng)) = (parameters.get("lat"), parameters.get("lng")) else {
@@ -143,6 +159,30 @@ fn shops(query: &str) -> Result<(Request, String), Refusal> {
     // The place keeps its spelling: which cell it lies in is said by `Content-Location`.
     let canonical = list_query(format!("/v1/shops?lat={lat}&lng={lng}"), '&', &question);
     Ok((Request::ListNear(question), canonical))
+}
+
+/// `/v1/availability`: all three have to be there.
+fn availability(query: &str) -> Result<(Request, String), Refusal> {
+    let parameters = Parameters::read(query, &["ids", "lat", "lng"])?;
+    let shop_ids = match parameters.get("ids") {
+        Some(ids) => values::shop_ids(ids)?,
+        None => return Err(values::no_ids()),
+    };
+    let (Some(lat), Some(lng)) = (parameters.get("lat"), parameters.get("lng")) else {
+        let lacking = if parameters.get("lat").is_some() { "lng" } else { "lat" };
+        let detail = "say where to: shops deliver to a place";
+        return Err(Problem::parameter(
+            "missing_parameter",
+            lacking,
+            None,
+            detail,
+            ["ids=1,2&lat=51.5&lng=-0.1"],
+        ));
+    };
+    let place = values::place(lat, lng)?;
+    let canonical =
+        format!("{}&lat={lat}&lng={lng}", with_ids("/v1/availability?ids=".to_owned(), &shop_ids));
+    Ok((Request::Availability(AvailabilityAsked { shop_ids, place }), canonical))
 }
 
 /// `/v1/search`: everything stands in the query, the cell too.
@@ -213,6 +253,13 @@ fn with_parameters<const COUNT: usize>(
             push(&mut url, format_args!("{separator}{name}={}", utf8_percent_encode(value, ESCAPED)));
             separator = '&';
         }
+    }
+    url
+}
+
+fn with_ids(mut url: String, shop_ids: &[ShopId]) -> String {
+    for (place, shop_id) in shop_ids.iter().enumerate() {
+        push(&mut url, format_args!("{}{shop_id}", if place == 0 { "" } else { "," }));
     }
     url
 }

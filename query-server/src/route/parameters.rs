@@ -38,9 +38,15 @@ impl<'u> Parameters<'u> {
         found.map(|(_, value)| value.as_ref()).filter(|value| !value.is_empty())
     }
 
+    /// Named, but without a value.
+    pub(super) fn is_empty(&self, name: &str) -> bool {
+        self.given.iter().any(|(given, value)| *given == name && value.is_empty())
+    }
+
     /// Refuses those that do not go together with what else was given.
     pub(super) fn allow_only(&self, allowed: &[&'static str]) -> Result<(), Refusal> {
-        let stray = self.given.iter().find(|(name, _)| !allowed.contains(name));
+        // What has no value was left out.
+        let stray = self.given.iter().find(|(name, value)| !value.is_empty() && !allowed.contains(name));
         stray.map_or(Ok(()), |(name, _)| Err(unknown(name, allowed)))
     }
 }

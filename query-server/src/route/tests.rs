@@ -68,6 +68,11 @@ fn canonical_urls_are_understood() {
     let query = "q=%EC%9B%90%EC%A1%B0%20%EC%B9%98%ED%82%A8%20%26%20co&cell=88195da49bfffff\
                  &category=pizza&sort=recommended&cursor=abc-_1";
     assert_eq!(route("/v1/search", Some(query)), Ok(Request::Search(search)));
+    let place = Place { lat: 51.5, lng: -0.1 };
+    assert_eq!(
+        route("/v1/availability", Some("ids=9,2&lat=51.50&lng=-0.1")),
+        Ok(Request::Availability(AvailabilityAsked { shop_ids: vec![id(9), id(2)], place }))
+    );
     assert_eq!(route("/", None), Ok(Request::Home));
 }
 
@@ -88,6 +93,9 @@ fn other_orders_cases_and_defaults_lead_to_the_canonical_url() {
         ("/v1/shops?lng=0.5&lat=51&sort=RATING", "308 /v1/shops?lat=51&lng=0.5&sort=rating"),
         ("/v1/shops?ids=1%2C2", "308 /v1/shops?ids=1,2"),
         ("/v1/shops?ids=1,2,1", "308 /v1/shops?ids=1,2"),
+        ("/v1/shops?ids=1&lat=", "308 /v1/shops?ids=1"),
+        ("/v1/shops?ids=&lat=51&lng=0.5", "308 /v1/shops?lat=51&lng=0.5"),
+        ("/v1/availability?lng=0.5&lat=51&ids=2%2C1,2", "308 /v1/availability?ids=2,1&lat=51&lng=0.5"),
         ("/v1/shops?min_revision=ads:1-1&ids=1", "308 /v1/shops?ids=1&min_revision=ads:1-1"),
         ("/v1/search?cell=88195DA49BFFFFF&q=pizza", &format!("308 {search}")),
         (&format!("/v1/search?cell={CELL}&q=Pizza"), &format!("308 {search}")),
@@ -136,6 +144,19 @@ fn wrong_values_are_refused_by_name() {
         ("/v1/shops?lat=.5&lng=1", "400 malformed_number lat"),
         ("/v1/shops?lat=1&lng=1&min_revision=shop:1-1", "400 unknown_parameter min_revision"),
         ("/v1/shops?ids=1&lat=1", "400 unknown_parameter lat"),
+        ("/v1/shops?ids=", "400 missing_parameter ids"),
+        ("/v1/shops?ids=&min_revision=", "400 missing_parameter ids"),
+        ("/v1/shops?ids=&lat=1", "400 missing_parameter lng"),
+        ("/v1/availability", "400 missing_parameter ids"),
+        ("/v1/availability?ids=&lat=1&lng=1", "400 missing_parameter ids"),
+        ("/v1/availability?ids=1", "400 missing_parameter lat"),
+        ("/v1/availability?ids=1&lat=1", "400 missing_parameter lng"),
+        ("/v1/availability?ids=1&lng=1", "400 missing_parameter lat"),
+        ("/v1/availability?ids=x&lat=1&lng=1", "400 malformed_id ids"),
+        ("/v1/availability?ids=1&lat=91&lng=1", "400 malformed_number lat"),
+        ("/v1/availability?ids=1&lat=1&lng=181", "400 malformed_number lng"),
+        ("/v1/availability?ids=1&lat=1&lng=1&cell=x", "400 unknown_parameter cell"),
+        (&format!("/v1/availability?ids={many}&lat=1&lng=1"), "400 too_many_ids ids"),
         ("/v1/shops?ids=1,,2", "400 malformed_id ids"),
         ("/v1/shops?ids=0", "400 malformed_id ids"),
         ("/v1/shops?ids=07", "400 malformed_id ids"),
@@ -169,6 +190,7 @@ fn other_paths_are_not_found() {
         "/v1/",
         "/v1/shops/",
         "/v1/search/",
+        "/v1/availability/",
         "/v1/search/pizza",
         "/v1/shops/7/",
         "/v1/shops/7/x",
@@ -191,12 +213,14 @@ fn fifty_shops_are_a_batch() {
 proptest::proptest! {
     /// Whatever is asked, the canonical URL of it is canonical.
     #[test]
-    fn who_is_sent_elsewhere_is_sent_once(query in "[a-z=&%0-9+A-F,:.-]{0,60}", which in 0_usize..5) {
-        let path = ["/v1/shops", "/v1/shops/7", "/v1/cells/88195DA49bfffff/shops", "/", "/v1/search"][which];
+    fn who_is_sent_elsewhere_is_sent_once(query in "[a-z=&%0-9+A-F,:.-]{0,60}", which in 0_usize..6) {
+        let path = ["/v1/shops", "/v1/shops/7", "/v1/cells/88195DA49bfffff/shops", "/", "/v1/search", "/v1/availability"]
+            [which];
         for query in [
             format!("sort=Rating&{query}"),
             format!("category={query}"),
             format!("ids=1&{query}"),
+            format!("lat=1&lng=2&ids=1,{query}"),
             format!("cell=88195DA49bfffff&q={query}"),
             query,
         ] {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use h3o::{CellIndex, LatLng, Resolution};
+use shop_document::Place;
 use shop_id::{RevisionToken, ShopId, Writer};
 use shop_search::{QUERY_CHARS_MAX, SearchText, SearchTextError, Sort};
 
@@ -66,9 +67,14 @@ pub(super) fn cell(given: &str) -> Result<CellIndex, Refusal> {
     }
 }
 
+/// A place on the globe.
+pub(super) fn place(lat: &str, lng: &str) -> Result<Place, Refusal> {
+    Ok(Place { lat: degrees("lat", lat, 90.0)?, lng: degrees("lng", lng, 180.0)? })
+}
+
 /// The cell that a place lies in.
 pub(super) fn cell_around(lat: &str, lng: &str) -> Result<CellIndex, Refusal> {
-    let (lat, lng) = (degrees("lat", lat, 90.0)?, degrees("lng", lng, 180.0)?);
+    let Place { lat, lng } = place(lat, lng)?;
     let place = LatLng::new(lat, lng).map_err(|error| {
         Problem::parameter("malformed_number", "lat", None, error.to_string(), ["-90 to 90"])
     })?;
@@ -112,6 +118,13 @@ pub(super) fn shop_ids(given: &str) -> Result<Vec<ShopId>, Refusal> {
         }
     }
     Ok(shop_ids)
+}
+
+/// `ids` with nothing behind it, or not at all where it has to be.
+pub(super) fn no_ids() -> Refusal {
+    let detail = "`ids` names no shop; put IDs behind it, between commas";
+    let allowed = [format!("1 to {BATCH_SHOPS_MAX} IDs, for example ids=1,2")];
+    Problem::parameter("missing_parameter", "ids", None, detail, allowed)
 }
 
 /// Of a writer that has a part in the document.

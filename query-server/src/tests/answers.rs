@@ -158,7 +158,7 @@ async fn wrong_questions_are_told_what_is_allowed() {
         content-type: application/problem+json
         vary: accept-encoding
 
-        {"status":404,"code":"no_such_path","detail":"nothing is served here; `allowed` lists the paths there are","given":"/nowhere","allowed":["/v1/cells/{h3}/shops?category=&sort=&cursor=","/v1/shops?lat=&lng=&category=&sort=&cursor=","/v1/search?q=&cell=&category=&sort=&cursor=","/v1/shops?ids=&min_revision=","/v1/shops/{id}?min_revision=","/"]}
+        {"status":404,"code":"no_such_path","detail":"nothing is served here; `allowed` lists the paths there are","given":"/nowhere","allowed":["/v1/cells/{h3}/shops?category=&sort=&cursor=","/v1/shops?lat=&lng=&category=&sort=&cursor=","/v1/search?q=&cell=&category=&sort=&cursor=","/v1/shops?ids=&min_revision=","/v1/shops/{id}?min_revision=","/v1/availability?ids=&lat=&lng=","/"]}
     "#]],
     );
     let post = http::Request::post("/v1/shops/7").body(()).unwrap();

@@ -35,7 +35,7 @@ impl Sent {
 }
 
 async fn ask(server: &Server, url: &str, accepted: &str, held: &str) -> Sent {
-    let mut request = http::Request::get(url).header("accept-encoding", accepted);
+    let mut request = http::Request::get(url).header("host", "shops").header("accept-encoding", accepted);
     if !held.is_empty() {
         request = request.header("if-none-match", held);
     }

@@ -238,7 +238,8 @@ impl Server {
         self.ask(http::Request::get(url).header("if-none-match", tag).body(()).unwrap()).await
     }
 
-    pub(crate) async fn ask(&self, request: http::Request<()>) -> Answer {
+    pub(crate) async fn ask(&self, mut request: http::Request<()>) -> Answer {
+        request.headers_mut().entry("host").or_insert_with(|| http::HeaderValue::from_static("shops"));
         let (_, answering) = self.door().answer(&request);
         let (response, at_once) = match answering {
             Answering::Now(response) => (response, true),

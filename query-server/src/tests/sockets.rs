@@ -199,21 +199,33 @@ async fn huge_heads_are_refused() {
     let ask = |url: &str, more: &str| {
         format!("GET {url} HTTP/1.1\r\nhost: shops\r\nconnection: close\r\n{more}\r\n").into_bytes()
     };
-    for (request, expected) in [
-        (ask(&format!("/v1/shops/7?x={}", "x".repeat(5_000)), ""), "HTTP/1.1 414"),
-        (ask("/v1/shops/7", &format!("x-large: {}\r\n", "x".repeat(20_000))), "HTTP/1.1 431"),
-        // More than we ever read.
-        (ask("/v1/shops/7", &format!("x-large: {}\r\n", "x".repeat(100_000))), "HTTP/1.1 431"),
-        (ask("/v1/shops/7", &"x: y\r\n".repeat(500)), "HTTP/1.1 431"),
-        (ask("/v1/shops/7", "broken\r\n"), "HTTP/1.1 400"),
+    for (request, status, code) in [
+        (ask(&format!("/v1/shops/7?x={}", "x".repeat(5_000)), ""), 414, "uri_too_long"),
+        (ask("/v1/shops/7", &format!("x-large: {}\r\n", "x".repeat(20_000))), 431, "headers_too_large"),
+        // More than we ever read: refused before there is a request.
+        (ask(&format!("/v1/shops/7?x={}", "x".repeat(70_000)), ""), 414, "uri_too_long"),
+        (ask("/v1/shops/7", &"x: y\r\n".repeat(500)), 431, "headers_too_large"),
+        (ask("/v1/shops/7", "broken\r\n"), 400, "malformed_request"),
+        (b"what is this\r\n\r\n".to_vec(), 400, "malformed_request"),
+        (b"GET /v1/shops/7 HTTP/1.1\r\nconnection: close\r\n\r\n".to_vec(), 400, "malformed_host"),
+        (ask("/v1/shops/7", "host: others\r\n"), 400, "malformed_host"),
     ] {
         let mut connection = TcpStream::connect(listening.address).await.unwrap();
         // It may be refused before it was sent.
         drop(connection.write_all(&request).await);
-        let mut first = [0; 12];
-        connection.read_exact(&mut first).await.unwrap();
-        assert_eq!(String::from_utf8_lossy(&first), expected);
+        let (head, body) = head_and_body(&read_answer(&mut connection).await);
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        assert!(head.contains("content-type: application/problem+json\r\n"), "{head}");
+        let problem: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((&problem["status"], &problem["code"]), (&status.into(), &code.into()), "{body}");
     }
+    // Closed with bytes unread, so that only its beginning is sure to arrive.
+    let mut connection = TcpStream::connect(listening.address).await.unwrap();
+    let endless = ask("/v1/shops/7", &format!("x-large: {}\r\n", "x".repeat(100_000)));
+    drop(connection.write_all(&endless).await);
+    let mut first = [0; 12];
+    connection.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 431");
 }
 
 #[tokio::test]
