@@ -15,8 +15,8 @@ mod atomics {
 #[path = "../../src/near_cache/changes.rs"]
 mod changes;
 
+use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
-use loom::sync::{Arc, Mutex};
 use loom::thread;
 use shop_id::ShopId;
 
@@ -97,34 +97,43 @@ fn a_kept_page_that_two_readers_look_after_is_given_up_once_its_card_changed() {
     });
 }
 
-/// A slot that comes and goes, before a store that was saved to.
+/// No slot.
+const NONE: u64 = 0;
+
+/// A slot that comes and goes, before a store that was saved to. It is read and swapped as the map does it, which lets a
+/// look see an old state: that the two sides do not miss each other is up to the counts.
 struct Absent {
     changes: Changes,
     store: AtomicU64,
-    slot: Mutex<Option<u64>>,
+    slot: AtomicU64,
 }
 
 impl Absent {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { changes: Changes::new(), store: AtomicU64::new(1), slot: AtomicU64::new(NONE) })
+    }
+
+    /// Swaps the slot for what is decided on seeing it; `None`: leaves it.
+    fn swap(&self, decide: impl Fn(u64) -> Option<u64>) {
+        let mut seen = self.slot.load(Ordering::Acquire);
+        while let Some(next) = decide(seen) {
+            match self.slot.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(other) => seen = other,
+            }
+        }
+    }
+
     /// A new slot enters only where there is room; an older one is replaced.
     fn put(&self, revision: u64, has_room: bool) {
-        let mut slot = self.slot.lock().unwrap();
-        *slot = match *slot {
-            None if !has_room => None,
-            Some(held) if held >= revision => Some(held),
-            _ => Some(revision),
-        };
+        self.swap(|held| (held < revision && (held != NONE || has_room)).then_some(revision));
     }
 
     /// What a miss does.
     fn fill(&self) {
         let began = self.changes.began(shop());
         let read = self.store.load(Ordering::Acquire);
-        let take_back = || {
-            let mut slot = self.slot.lock().unwrap();
-            if *slot == Some(read) {
-                *slot = None;
-            }
-        };
+        let take_back = || self.swap(|held| (held == read).then_some(NONE));
         self.changes.fill(shop(), began, || self.put(read, true), take_back);
     }
 
@@ -138,23 +147,21 @@ impl Absent {
 #[test]
 fn a_slow_fill_never_leaves_an_old_card_where_the_log_found_no_slot() {
     interleave(5, || {
-        let absent =
-            Arc::new(Absent { changes: Changes::new(), store: AtomicU64::new(1), slot: Mutex::new(None) });
+        let absent = Absent::new();
         let log = {
             let absent = Arc::clone(&absent);
             thread::spawn(move || absent.save_and_tell())
         };
         absent.fill();
         log.join().unwrap();
-        assert_ne!(*absent.slot.lock().unwrap(), Some(1));
+        assert_ne!(absent.slot.load(Ordering::Acquire), 1);
     });
 }
 
 #[test]
 fn of_two_slow_fills_none_leaves_an_old_card() {
     interleave(2, || {
-        let absent =
-            Arc::new(Absent { changes: Changes::new(), store: AtomicU64::new(1), slot: Mutex::new(None) });
+        let absent = Absent::new();
         let log = {
             let absent = Arc::clone(&absent);
             thread::spawn(move || absent.save_and_tell())
@@ -166,6 +173,6 @@ fn of_two_slow_fills_none_leaves_an_old_card() {
         absent.fill();
         log.join().unwrap();
         other.join().unwrap();
-        assert_ne!(*absent.slot.lock().unwrap(), Some(1));
+        assert_ne!(absent.slot.load(Ordering::Acquire), 1);
     });
 }
