@@ -3,6 +3,7 @@
 //! The counts are the very code of the near cache, compiled with loom's atomics. Of the slots they guard there are as many
 //! as a model needs: loom goes through every order of the operations of two or three threads, and through every value that
 //! the memory model lets a read see.
+#![allow(clippy::unwrap_used)]
 
 /// In the place of `near_cache/atomics.rs`.
 mod atomics {
@@ -94,6 +95,39 @@ fn a_kept_page_that_two_readers_look_after_is_given_up_once_its_card_changed() {
         reader.join().unwrap();
         log.join().unwrap();
         assert!(!held.changes.are_still(&look), "the page shows revision 1, the card is at 2");
+    });
+}
+
+#[test]
+fn looks_of_two_readers_mixed_are_none_of_an_old_card() {
+    interleave(2, || {
+        let changes = Arc::new(Changes::new());
+        let slots = Arc::new([AtomicU64::new(1), AtomicU64::new(1)]);
+        // Counted apart: of two shops on one page, each reader may renew one count last.
+        let shops = [ShopId::new(1).unwrap(), ShopId::new(2).unwrap()];
+        let look = Arc::new(changes.seen(shops.into_iter()));
+        let read = move |changes: &Changes, slots: &[AtomicU64; 2], look: &changes::Seen| {
+            let again = changes.seen(shops.into_iter());
+            if slots.iter().all(|slot| slot.load(Ordering::Acquire) == 1) {
+                look.renew(&again);
+            }
+        };
+        let reader = {
+            let (changes, slots, look) = (Arc::clone(&changes), Arc::clone(&slots), Arc::clone(&look));
+            thread::spawn(move || read(&changes, &slots, &look))
+        };
+        let log = {
+            let (changes, slots) = (Arc::clone(&changes), Arc::clone(&slots));
+            thread::spawn(move || {
+                for (shop, slot) in shops.into_iter().zip(slots.iter()) {
+                    changes.change(shop, || slot.store(2, Ordering::Release));
+                }
+            })
+        };
+        read(&changes, &slots, &look);
+        reader.join().unwrap();
+        log.join().unwrap();
+        assert!(!changes.are_still(&look), "the page shows revision 1 of both, they are at 2");
     });
 }
 
