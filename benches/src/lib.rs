@@ -25,6 +25,7 @@ pub mod compare; //    all of the above            -> a table, a chart, verdicts
 // The steps inside: benches/*.rs, tests/*.rs, examples/*.rs
 pub mod documents; //  a number                    -> a shop of realistic size
 pub mod resident; //   a few of them               -> a query server without sockets
+pub mod instructions; // counted and expected      -> what became dearer, what cheaper
 
 /// The middle one of some figures.
 #[must_use]
