@@ -50,5 +50,54 @@ fn archive(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, archive);
+/// Five numbers of a shop where the compiler may count on their alignment.
+#[derive(rkyv::Portable, rkyv::bytecheck::CheckBytes)]
+#[repr(C)]
+#[bytecheck(crate = rkyv::bytecheck)]
+struct Aligned([rkyv::rend::i64_le; 5]);
+
+/// The same numbers anywhere.
+#[derive(rkyv::Portable, rkyv::bytecheck::CheckBytes)]
+#[repr(C)]
+#[bytecheck(crate = rkyv::bytecheck)]
+struct Unaligned([rkyv::rend::unaligned::i64_ule; 5]);
+
+/// What unaligned access costs, which lets parts be read where the store's memory map has them: nothing but the odd read
+/// across two cache lines.
+fn alignment(criterion: &mut Criterion) {
+    const SHOPS: usize = 1_000;
+    const BYTES: usize = size_of::<Aligned>();
+    let mut bytes: rkyv::util::AlignedVec = rkyv::util::AlignedVec::new();
+    bytes.extend_from_slice(&[7; SHOPS * BYTES + 1]);
+    let places = || (0..SHOPS).map(|shop| shop * BYTES);
+    let aligned: Vec<&Aligned> = places()
+        .filter_map(|place| rkyv::access::<Aligned, rkyv::rancor::Error>(&bytes[place..place + BYTES]).ok())
+        .collect();
+    // One byte further: none of them is aligned.
+    let unaligned: Vec<&Unaligned> = places()
+        .filter_map(|place| {
+            rkyv::access::<Unaligned, rkyv::rancor::Error>(&bytes[place + 1..=place + BYTES]).ok()
+        })
+        .collect();
+    let mut group = criterion.benchmark_group("five numbers of 1,000 shops");
+    group.bench_function("aligned", |bencher| {
+        bencher.iter(|| {
+            let shops = black_box(&aligned).iter();
+            shops
+                .map(|shop| shop.0.iter().map(|number| number.to_native()).fold(0, i64::wrapping_add))
+                .fold(0, i64::wrapping_add)
+        });
+    });
+    group.bench_function("unaligned", |bencher| {
+        bencher.iter(|| {
+            let shops = black_box(&unaligned).iter();
+            shops
+                .map(|shop| shop.0.iter().map(|number| number.to_native()).fold(0, i64::wrapping_add))
+                .fold(0, i64::wrapping_add)
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, archive, alignment);
 criterion_main!(benches);

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use benches::documents::{self, SHOPS};
+use benches::documents;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use shop_document::ListPart;
@@ -13,7 +13,8 @@ fn area_list(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let now = Timestamp::from_second(1_795_455_000).unwrap();
     let lists = AreaLists::new(AreaListsLimits::default());
-    let parts: Vec<ListPart> = (1..=SHOPS).map(|number| documents::document(number, 3).list).collect();
+    let parts: Vec<ListPart> =
+        (1..=documents::shops()).map(|number| documents::document(number, 3).list).collect();
     parts.iter().for_each(|part| lists.fold(part.shop_id(), part));
     lists.publish(now);
     let questions: Vec<ListQuestion> = lists
@@ -50,7 +51,9 @@ fn area_list(criterion: &mut Criterion) {
                     &documents::sections(number, 3, counter),
                 )
             };
-            (1..=200).map(|number| document(number * 311 % SHOPS + 1).list).collect::<Vec<ListPart>>()
+            (1..=200)
+                .map(|number| document(number * 311 % documents::shops() + 1).list)
+                .collect::<Vec<ListPart>>()
         };
         bencher.iter_batched(
             renamed,

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use benches::documents::{self, SHOPS};
+use benches::documents;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use document_store::lmdb::{LmdbOptions, LmdbWriter};
 use document_store::near_cache::NearCacheLimits;
@@ -29,7 +29,7 @@ async fn save(store: &LmdbWriter, number: u64) -> Result<(), StoreError> {
 async fn filled(directory: &TempDir) -> Arc<LmdbWriter> {
     let options = LmdbOptions { map_bytes: 4 << 30, shards: 4 };
     let store = LmdbWriter::open(directory.path(), options).unwrap();
-    let numbers: Vec<u64> = (1..=SHOPS).collect();
+    let numbers: Vec<u64> = (1..=documents::shops()).collect();
     for group in numbers.chunks(2_000) {
         let saves = group.iter().map(|number| save(&store, *number));
         futures_util::future::try_join_all(saves).await.unwrap();

@@ -22,8 +22,10 @@ pub mod card; //       JSON                        -> a card as typed programs s
 pub mod peer; //       sampled pages               -> what our own peers have in common
 pub mod compare; //    all of the above            -> a table, a chart, verdicts on the targets
 
-// The steps inside: benches/*.rs
+// The steps inside: benches/*.rs, tests/*.rs, examples/*.rs
 pub mod documents; //  a number                    -> a shop of realistic size
+pub mod resident; //   a few of them               -> a query server without sockets
+pub mod instructions; // counted and expected      -> what became dearer, what cheaper
 
 /// The middle one of some figures.
 #[must_use]

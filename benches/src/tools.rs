@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-/// The packages with what is needed of them.
+/// The packages with what the comparison needs of them.
 const PACKAGES: [(&str, &str); 4] =
     [("nginx", "nginx"), ("wrk", "wrk"), ("redis-server", "redis-server"), ("varnish", "varnishd")];
 
@@ -19,12 +19,18 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Looks for all programs, and fetches the packages of those that are neither here nor there.
+    /// Looks for all programs of the comparison, and fetches the packages of those that are neither here nor there.
     #[must_use]
     pub fn found(target: &Path) -> Self {
+        Self::of(target, &PACKAGES)
+    }
+
+    /// The same for other packages with what is needed of them.
+    #[must_use]
+    pub fn of(target: &Path, packages: &[(&str, &str)]) -> Self {
         let tools = target.join("tools");
         let mut found = Self { root: tools.join("root"), not_fetched: None };
-        let lacking: Vec<&str> = PACKAGES
+        let lacking: Vec<&str> = packages
             .iter()
             .filter(|(_, program)| found.path(program).is_none())
             .map(|(package, _)| *package)
@@ -51,6 +57,11 @@ impl Tools {
             std::env::var_os("LD_LIBRARY_PATH").iter().flat_map(std::env::split_paths).collect::<Vec<_>>(),
         );
         command.env("LD_LIBRARY_PATH", std::env::join_paths(paths)?);
+        // Valgrind looks for its tools where its package would be installed.
+        let valgrind = self.root.join("usr/libexec/valgrind");
+        if valgrind.is_dir() {
+            command.env("VALGRIND_LIB", valgrind);
+        }
         Ok(command)
     }
 

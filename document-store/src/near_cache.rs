@@ -4,6 +4,7 @@
 //! down per card. A slot only moves to a higher position, so a slow fill never overwrites a newer document. The
 //! task that tails the log feeds it and, being the only one, also evicts (use bits, CLOCK).
 
+mod atomics; // what changes are counted in
 mod changes; // what a fill may have missed
 mod clock; //   slots in the order of entering     -> the next one to go
 mod slots; //   positions, bytes                   -> resident parts

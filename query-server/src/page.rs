@@ -116,23 +116,28 @@ impl<'a> Draft<'a> {
         let cards: usize = self.cards.iter().map(|(part, _)| part.card_bytes() + 1).sum();
         let around = 512 + self.standing.degraded_json.len() + self.missing.len() * 64;
         let mut out = Vec::with_capacity(cards + around);
+        self.compose_into(&mut out);
+        Bytes::from(out)
+    }
+
+    /// The bytes, behind what stands in the buffer already.
+    pub fn compose_into(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"shops\":[");
         for (place, (part, overlay)) in self.cards.iter().enumerate() {
             if place > 0 {
                 out.push(b',');
             }
-            part.write_card(&mut out, &overlay.for_card());
+            part.write_card(out, &overlay.for_card());
         }
         out.push(b']');
-        self.about.write_next_cursor(&mut out);
+        self.about.write_next_cursor(out);
         out.extend_from_slice(b",\"meta\":{");
-        self.about.write_question(&mut out);
+        self.about.write_question(out);
         out.extend_from_slice(b"\"degraded\":");
         out.extend_from_slice(self.standing.degraded_json.as_bytes());
-        self.write_missing(&mut out);
-        self.about.write_rest(&mut out);
+        self.write_missing(out);
+        self.about.write_rest(out);
         out.extend_from_slice(b"}}");
-        Bytes::from(out)
     }
 
     fn write_missing(&self, out: &mut Vec<u8>) {

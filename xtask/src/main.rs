@@ -1,14 +1,15 @@
-//! The commands of the project: `cargo xtask demo`, `cargo xtask test` and `cargo xtask compare`.
+//! The commands of the project: `cargo xtask demo`, `cargo xtask test`, `cargo xtask compare`, `cargo xtask instructions`.
 //!
 //! In: a fresh machine with a Rust toolchain. Out: a running demo, or a verdict on everything. It deliberately
 //! knows the other crates from outside only: their names, their manifests, their binaries.
 #![forbid(unsafe_code)]
 
-mod compare; //   builds in release mode    -> Shopfront and others side by side
-mod demo; //      builds in release mode    -> `shopfront demo`
-mod licences; //  the tree of dependencies  -> what `cargo deny` says of it
-mod steps; //     one command after another -> how long each took, what went wrong
-mod test; //      all that must hold        -> a verdict
+mod compare; //      builds in release mode    -> Shopfront and others side by side
+mod demo; //         builds in release mode    -> `shopfront demo`
+mod instructions; // the read path, optimised  -> what a request costs, whoever else is busy
+mod licences; //     the tree of dependencies  -> what `cargo deny` says of it
+mod steps; //        one command after another -> how long each took, what went wrong
+mod test; //         all that must hold        -> a verdict
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Format, lints, manifest rules, licences, all tests and doc tests
+    /// Count the instructions of each kind of request, and compare them with benches/instructions.toml
+    Instructions(instructions::InstructionsOptions),
+    /// Format, lints, manifest rules, all tests and doc tests, instructions, licences
     Test(test::TestOptions),
 }
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let done = match Command::parse().task {
         Task::Demo { arguments } => demo::demo(&arguments),
         Task::Compare { arguments } => compare::compare(&arguments),
+        Task::Instructions(options) => instructions::instructions(&options),
         Task::Test(options) => test::test(&options),
     };
     match done {

@@ -9,6 +9,18 @@ use anyhow::{Context as _, bail};
 
 use crate::root;
 
+/// With this a command says that it lacks what it needs.
+const UNTESTED: i32 = 77;
+
+/// Of a command that may lack what it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It succeeded.
+    Done,
+    /// It could not be tried.
+    Untested,
+}
+
 /// What was done so far.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
@@ -18,14 +30,23 @@ pub(crate) struct Steps {
 impl Steps {
     /// Runs a command in the workspace's folder; its output goes where ours goes.
     pub(crate) fn run(&mut self, name: &str, command: &mut Command) -> anyhow::Result<()> {
+        match self.run_if_possible(name, command)? {
+            Outcome::Done => Ok(()),
+            Outcome::Untested => bail!("{name} lacks what it needs; again by itself: {}", shown(command)),
+        }
+    }
+
+    /// The same for a command that may lack what it needs, which is no failure yet.
+    pub(crate) fn run_if_possible(&mut self, name: &str, command: &mut Command) -> anyhow::Result<Outcome> {
         say(&format!("── {name}"));
         let started = Instant::now();
         let status = command.current_dir(root()).status().with_context(|| format!("{name}: {command:?}"))?;
         self.done.push((name.to_owned(), started.elapsed()));
-        if !status.success() {
-            bail!("{name} failed ({status}); again by itself: {}", shown(command));
+        match status.code() {
+            Some(0) => Ok(Outcome::Done),
+            Some(UNTESTED) => Ok(Outcome::Untested),
+            _ => bail!("{name} failed ({status}); again by itself: {}", shown(command)),
         }
-        Ok(())
     }
 
     /// One line per step.

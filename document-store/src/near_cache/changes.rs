@@ -7,21 +7,17 @@
 //!
 //! The same counts answer a second question, cheaply: did anything change of what a page was made from? The stripes of
 //! 25 shops are a few lines of memory that every request looks at, while their slots lie all over it.
-
-#[cfg(shopfront_loom)]
-use loom::sync::atomic::{AtomicU64, Ordering, fence};
-#[cfg(not(shopfront_loom))]
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+//!
+//! `tests/interleavings` compiles this file with loom's atomics and walks through all interleavings.
 
 use shop_id::ShopId;
 
-use super::slots::spread;
+use super::atomics::{AtomicU64, Ordering, STRIPES_BITS, fence};
 
-/// 16 KiB of counts: at 1,000 changes a second a page of 25 shops has to look at its cards some 25 times a second.
-#[cfg(not(shopfront_loom))]
-const STRIPES_BITS: u32 = 11;
-#[cfg(shopfront_loom)]
-const STRIPES_BITS: u32 = 1;
+/// By 2^64 divided by the golden ratio: neighbours end up far apart, in the high bits most of all.
+pub(super) const fn spread(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
 
 fn stripe_of(shop_id: ShopId) -> usize {
     usize::try_from(spread(shop_id.get()) >> (u64::BITS - STRIPES_BITS)).unwrap_or(0)
@@ -73,54 +69,42 @@ impl Changes {
         self.of(shop_id).load(Ordering::SeqCst)
     }
 
-    /// Before a change is applied to the slots. The fence pairs with the one in [`Changes::missed_since`]: of a change
-    /// that finds no slot and a fill that makes one, at least one sees the other.
-    pub(super) fn count(&self, shop_id: ShopId) {
+    /// Applies a change to the slots.
+    pub(super) fn change(&self, shop_id: ShopId, apply: impl FnOnce()) {
+        self.count(shop_id);
+        apply();
+        self.applied(shop_id);
+    }
+
+    /// Puts what the store was asked for after [`Changes::began`], unless a change may have overtaken it; takes it back if
+    /// one may have meanwhile.
+    pub(super) fn fill(&self, shop_id: ShopId, began: u64, put: impl FnOnce(), take_back: impl FnOnce()) {
+        if self.missed_since(shop_id, began) {
+            return;
+        }
+        put();
+        if self.missed_since(shop_id, began) {
+            take_back();
+        }
+        // It may be newer than what the log has told so far.
+        self.applied(shop_id);
+    }
+
+    /// Before a change is applied. The fence pairs with the one in [`Changes::missed_since`]: of a change that finds no slot
+    /// and a fill that makes one, at least one sees the other.
+    fn count(&self, shop_id: ShopId) {
         self.of(shop_id).fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
     }
 
     /// After a change was applied: who looked in between saw the old slot, and must not take it for the new one.
-    pub(super) fn applied(&self, shop_id: ShopId) {
+    fn applied(&self, shop_id: ShopId) {
         self.of(shop_id).fetch_add(1, Ordering::Release);
     }
 
     /// Whether there was a change since; asked before and after a fill is put.
-    pub(super) fn missed_since(&self, shop_id: ShopId, began: u64) -> bool {
+    fn missed_since(&self, shop_id: ShopId, began: u64) -> bool {
         fence(Ordering::SeqCst);
         self.began(shop_id) != began
-    }
-}
-
-/// All interleavings of one change and one reader: `RUSTFLAGS="--cfg shopfront_loom" cargo test -p document-store --lib loom`.
-#[cfg(all(shopfront_loom, test))]
-mod loom_models {
-    use loom::sync::Arc;
-    use loom::thread;
-
-    use super::*;
-
-    #[test]
-    fn loom_no_page_made_from_an_old_slot_is_held_to_be_new() {
-        loom::model(|| {
-            let shop_id = ShopId::new(7).unwrap();
-            let changes = Arc::new(Changes::new());
-            // In the place of a slot.
-            let slot = Arc::new(AtomicU64::new(1));
-            let writer = {
-                let (changes, slot) = (Arc::clone(&changes), Arc::clone(&slot));
-                thread::spawn(move || {
-                    changes.count(shop_id);
-                    slot.store(2, Ordering::Release);
-                    changes.applied(shop_id);
-                })
-            };
-            let seen = changes.seen(std::iter::once(shop_id));
-            let made_from = slot.load(Ordering::Acquire);
-            writer.join().unwrap();
-            if changes.are_still(&seen) {
-                assert_eq!(made_from, slot.load(Ordering::Acquire));
-            }
-        });
     }
 }

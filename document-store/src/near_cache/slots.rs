@@ -7,7 +7,7 @@ use papaya::{Compute, HashMap, LocalGuard, Operation, ResizeMode};
 use shop_document::{DetailPart, ListPart};
 use shop_id::ShopId;
 
-use super::changes::{Changes, Seen};
+use super::changes::{Changes, Seen, spread};
 use super::clock::{Clock, Found, Ticket};
 use crate::{Position, Stored};
 
@@ -82,11 +82,6 @@ impl BuildHasher for IdHasher {
     }
 }
 
-/// By 2^64 divided by the golden ratio: neighbours end up far apart, in the high bits most of all.
-pub(super) const fn spread(number: u64) -> u64 {
-    number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
 #[derive(Debug)]
 pub(super) struct Slots<T> {
     map: HashMap<ShopId, Slot<T>, IdHasher>,
@@ -137,9 +132,7 @@ impl<T: Weighed> Slots<T> {
 
     /// From the log: nothing can have overtaken it but what is newer.
     pub(super) fn fold(&self, shop_id: ShopId, stored: &Stored<T>) {
-        self.changes.count(shop_id);
-        self.put(shop_id, stored);
-        self.changes.applied(shop_id);
+        self.changes.change(shop_id, || self.put(shop_id, stored));
     }
 
     /// What [`Slots::are_still`] compares with; taken before the slots of these shops are looked at.
@@ -154,15 +147,8 @@ impl<T: Weighed> Slots<T> {
 
     /// After a miss: only what no change can have overtaken.
     pub(super) fn fill(&self, shop_id: ShopId, stored: &Stored<T>, began: u64) {
-        if self.changes.missed_since(shop_id, began) {
-            return;
-        }
-        self.put(shop_id, stored);
-        if self.changes.missed_since(shop_id, began) {
-            self.remove_if(shop_id, |slot| slot.stored.position == stored.position);
-        }
-        // It may be newer than what the log has told so far.
-        self.changes.applied(shop_id);
+        let take_back = || self.remove_if(shop_id, |slot| slot.stored.position == stored.position);
+        self.changes.fill(shop_id, began, || self.put(shop_id, stored), take_back);
     }
 
     fn put(&self, shop_id: ShopId, stored: &Stored<T>) {
@@ -196,15 +182,12 @@ impl<T: Weighed> Slots<T> {
 
     /// Drops what is older than a position.
     pub(super) fn outdate(&self, shop_id: ShopId, position: Position) {
-        self.changes.count(shop_id);
-        self.remove_if(shop_id, |slot| slot.stored.position < position);
-        self.changes.applied(shop_id);
+        let drop_older = || self.remove_if(shop_id, |slot| slot.stored.position < position);
+        self.changes.change(shop_id, drop_older);
     }
 
     pub(super) fn remove(&self, shop_id: ShopId) {
-        self.changes.count(shop_id);
-        self.remove_if(shop_id, |_| true);
-        self.changes.applied(shop_id);
+        self.changes.change(shop_id, || self.remove_if(shop_id, |_| true));
     }
 
     fn remove_if(&self, shop_id: ShopId, fits: impl Fn(&Slot<T>) -> bool) {
