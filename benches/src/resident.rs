@@ -194,7 +194,7 @@ pub struct FullList {
 /// # Errors
 /// When that is no URL.
 pub fn get(url: &str) -> anyhow::Result<http::Request<()>> {
-    Ok(http::Request::get(url).body(())?)
+    Ok(http::Request::get(url).header(http::header::HOST, "shopfront").body(())?)
 }
 
 /// The bytes of a `200`.
