@@ -189,12 +189,12 @@ pub struct FullList {
     pub answer: ListAnswer,
 }
 
-/// A request without headers.
+/// A request with no more headers than it needs.
 ///
 /// # Errors
 /// When that is no URL.
 pub fn get(url: &str) -> anyhow::Result<http::Request<()>> {
-    Ok(http::Request::get(url).header(http::header::HOST, "shopfront").body(())?)
+    Ok(http::Request::get(url).header("host", "shopfront").body(())?)
 }
 
 /// The bytes of a `200`.
@@ -202,6 +202,13 @@ pub fn get(url: &str) -> anyhow::Result<http::Request<()>> {
 /// # Errors
 /// When it is another answer.
 pub async fn body(response: Response) -> anyhow::Result<Bytes> {
-    ensure!(response.status() == http::StatusCode::OK, "answered {}", response.status());
-    Ok(response.into_body().collect().await?.to_bytes())
+    let (head, body) = response.into_parts();
+    let body = body.collect().await?.to_bytes();
+    ensure!(
+        head.status == http::StatusCode::OK,
+        "answered {}: {}",
+        head.status,
+        String::from_utf8_lossy(&body)
+    );
+    Ok(body)
 }
