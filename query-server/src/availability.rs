@@ -59,11 +59,25 @@ impl<S: DocumentReader, Q: Search> Front<S, Q> {
         }
         let (front, reading) = (Arc::clone(self), Arc::clone(reading));
         Answering::Later(Box::pin(async move {
-            let (cards, details) = tokio::join!(
-                reading.gathering.cards(&asked.shop_ids),
-                reading.gathering.details(&asked.shop_ids),
-            );
+            // Details of shops that are there alone: whoever asks for fifty made-up IDs costs one gather.
+            let cards = reading.gathering.cards(&asked.shop_ids).await;
             let slots: Vec<Slot<'_>> = cards.iter().map(Slot::of).collect();
+            let are_there = slots.iter().map(|slot| matches!(slot, Slot::Card(_)));
+            let there: Vec<ShopId> = asked
+                .shop_ids
+                .iter()
+                .zip(are_there)
+                .filter_map(|(id, is_there)| is_there.then_some(*id))
+                .collect();
+            let mut got = reading.gathering.details(&there).await.into_iter();
+            // Why a card is missing is said before its detail is looked at.
+            let details: Vec<_> = slots
+                .iter()
+                .map(|slot| match slot {
+                    Slot::Card(_) => got.next().unwrap_or(Err(Missing::Unavailable)),
+                    Slot::Closed(_) | Slot::Missing(_) => Ok(Lookup::Unknown),
+                })
+                .collect();
             sent(front.availability_of(&reading, &asked, &slots, &details), &accepted)
         }))
     }

@@ -34,10 +34,15 @@ impl Coding {
     }
 }
 
+/// More codings are not looked at: nobody has so many.
+const NAMED_MAX: usize = 32;
+
 /// What a client unpacks: how welcome each form is, in thousandths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     packed: [u16; CODINGS.len()],
+    /// `None`: not named, so as welcome as what is packed at most.
+    plain: Option<u16>,
     is_plain_forbidden: bool,
 }
 
@@ -48,17 +53,17 @@ impl Accepted {
     pub fn of(headers: &HeaderMap) -> Self {
         let mut accepted = Self::default();
         let (mut plain, mut any) = (None, None);
-        for named in headers.get_all(ACCEPT_ENCODING) {
-            // What is no text names nothing that is known here.
-            for (name, weight) in named.to_str().unwrap_or_default().split(',').map(weighed) {
-                match coding_of(name) {
-                    Some(coding) => accepted.packed[coding as usize] = weight,
-                    None if name.eq_ignore_ascii_case("identity") => plain = Some(weight),
-                    None if name == "*" => any = Some(weight),
-                    None => {}
-                }
+        // What is no text names nothing that is known here.
+        let named = headers.get_all(ACCEPT_ENCODING).iter().map(|named| named.to_str().unwrap_or_default());
+        for (name, weight) in named.flat_map(|named| named.split(',')).take(NAMED_MAX).map(weighed) {
+            match coding_of(name) {
+                Some(coding) => accepted.packed[coding as usize] = weight,
+                None if name.eq_ignore_ascii_case("identity") => plain = Some(weight),
+                None if name == "*" => any = Some(weight),
+                None => {}
             }
         }
+        accepted.plain = plain;
         accepted.is_plain_forbidden = plain.or(any) == Some(0);
         accepted
     }
@@ -73,13 +78,20 @@ impl Accepted {
     #[must_use]
     pub fn best_of(&self, codings: &[Coding]) -> Option<Coding> {
         let mut best = None;
-        let mut weight = 0;
+        // Of two that are equally welcome the packed one.
+        let mut weight = self.plain.map_or(0, |plain| plain.saturating_sub(1));
         for &coding in codings {
             if self.packed[coding as usize] > weight {
                 (best, weight) = (Some(coding), self.packed[coding as usize]);
             }
         }
         best
+    }
+
+    /// Whether it unpacks this coding; `None`: the plain bytes.
+    #[must_use]
+    pub fn takes(&self, coding: Option<Coding>) -> bool {
+        coding.map_or(!self.is_plain_forbidden, |coding| self.packed[coding as usize] > 0)
     }
 
     /// Whether nothing that can be sent can be unpacked.
@@ -147,6 +159,8 @@ mod tests {
             ("br;q=nonsense", Some(Coding::Br)),
             ("br;q=0.0000", Some(Coding::Br)),
             ("gzip;q=0", None),
+            ("identity, gzip", Some(Coding::Gzip)),
+            ("identity;q=1, gzip;q=0.1", None),
         ] {
             assert_eq!(accepted(named).best(), best, "{named}");
         }
@@ -194,6 +208,12 @@ mod tests {
         ] {
             assert_eq!(thousandths(weight), expected, "{weight}");
         }
+    }
+
+    #[test]
+    fn a_thousand_codings_cost_no_more_than_a_few() {
+        let many = ",".repeat(2_000) + "gzip";
+        assert_eq!(accepted(&many).best(), None);
     }
 
     proptest::proptest! {

@@ -53,7 +53,7 @@ pub struct Config {
     #[serde(deserialize_with = "within::<_, 1, 1_000_000>")]
     pub connections_max: u64,
     /// How late the threads may be before lists and searches are refused, in part and in the end all. 20 ms by
-    /// default, a minute at most; 0: nobody is refused for that.
+    /// default, a minute at most; 0: nobody is refused for that, the order path included.
     #[serde(deserialize_with = "within::<_, 0, 60_000>")]
     pub browse_delay_ms: u64,
     /// How late before the order path (detail, batch, availability) is refused too, when everybody else is. 200 ms by

@@ -11,10 +11,10 @@ use crate::searches::Search;
 use document_store::DocumentReader;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http::{Method, StatusCode, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 
 use crate::admission::{Delays, Gate, Waiting};
-use crate::coding::{Accepted, CODINGS};
+use crate::coding::CODINGS;
 use crate::config::{Config, size};
 use crate::connection::Pulse;
 use crate::front::{Answering, Front};
@@ -94,20 +94,16 @@ impl<S: DocumentReader, Q: Search> Door<S, Q> {
         if let Some((endpoint, refusal)) = self.gate.refusal(request.uri()) {
             return (endpoint, Answering::Now(refusal));
         }
-        let conditions = Conditions::of(request.headers());
-        if let Err(refusal) = self.admit(request, &conditions.accepted) {
-            let mut response = respond::problem(&refusal);
-            let is_body_left = refusal.status == StatusCode::PAYLOAD_TOO_LARGE;
-            // HTTP/2 ends streams, not connections.
-            if is_body_left && request.version() < Version::HTTP_2 {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            return (Endpoint::Other, Answering::Now(response));
-        }
+        // Headers are read only once their size is known to be in bounds.
+        let admitted = self.admit(request).and_then(|()| acceptable(Conditions::of(request.headers())));
+        let conditions = match admitted {
+            Ok(conditions) => conditions,
+            Err(refusal) => return (Endpoint::Other, Answering::Now(refused(&refusal, request.version()))),
+        };
         self.front.answer(request.uri(), conditions)
     }
 
-    fn admit<B>(&self, request: &http::Request<B>, accepted: &Accepted) -> Result<(), Refusal> {
+    fn admit<B>(&self, request: &http::Request<B>) -> Result<(), Refusal> {
         let (uri, headers) = (request.uri(), request.headers());
         let uri_bytes = uri.path_and_query().map_or(0, |url| url.as_str().len());
         if uri_bytes > self.uri_bytes_max {
@@ -134,15 +130,30 @@ impl<S: DocumentReader, Q: Search> Door<S, Q> {
             let detail = format!("reads have no body; more than {BODY_BYTES_MAX} bytes of one are not taken");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
         }
-        if accepted.is_nothing() {
-            let detail = "answers come packed or as they are, and `accept-encoding` forbids all of it";
-            let mut problem = Problem::new(StatusCode::NOT_ACCEPTABLE, "coding_not_acceptable", detail);
-            problem.allowed = CODINGS.map(|coding| coding.name().to_owned()).to_vec();
-            problem.allowed.push("identity".to_owned());
-            return Err(problem);
-        }
         Ok(())
     }
+}
+
+fn refused(refusal: &Problem, version: Version) -> Response {
+    let mut response = respond::problem(refusal);
+    let is_body_left = refusal.status == StatusCode::PAYLOAD_TOO_LARGE;
+    // HTTP/2 ends streams, not connections.
+    if is_body_left && version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// `406` where nothing that can be sent can be unpacked.
+fn acceptable(conditions: Conditions) -> Result<Conditions, Refusal> {
+    if !conditions.accepted.is_nothing() {
+        return Ok(conditions);
+    }
+    let detail = "answers come packed or as they are, and `accept-encoding` forbids all of it";
+    let mut problem = Problem::new(StatusCode::NOT_ACCEPTABLE, "coding_not_acceptable", detail);
+    problem.allowed = CODINGS.map(|coding| coding.name().to_owned()).to_vec();
+    problem.allowed.push("identity".to_owned());
+    Err(problem)
 }
 
 /// `405` where something can be read, `404` where nothing is.
@@ -191,7 +202,7 @@ impl<S: DocumentReader, Q: Search> hyper::service::Service<http::Request<Incomin
         match answering {
             Answering::Now(response) => {
                 seen.answered(&response, &request);
-                Answered::Now(Some(response))
+                Answered::Now(Some(for_method(response, &request)))
             }
             Answering::Later(answering) => match self.door.gate.wait(endpoint, began) {
                 Ok(waiting) => {
@@ -212,6 +223,17 @@ impl<S: DocumentReader, Q: Search> hyper::service::Service<http::Request<Incomin
             },
         }
     }
+}
+
+/// `HEAD` gets the length of what `GET` would get. hyper leaves bodies away on HTTP/1 only.
+fn for_method<B>(mut response: Response, request: &http::Request<B>) -> Response {
+    if request.method() == Method::HEAD && request.version() >= Version::HTTP_2 {
+        let body = std::mem::take(response.body_mut());
+        if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+    }
+    response
 }
 
 /// What is noted of a request.
@@ -264,7 +286,7 @@ impl Future for Answered {
             Self::Later { answering, seen, request, .. } => {
                 let response = ready!(answering.as_mut().poll(context));
                 seen.answered(&response, request);
-                Poll::Ready(Ok(response))
+                Poll::Ready(Ok(for_method(response, request)))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The read path: HTTP requests answered from shop documents, never from writers.
 //!
-//! In: requests of apps and CDNs; the document store and its change log. Out: lists, searches, details and batches as
-//! JSON, with validators, lifetimes and tags, or a refusal that helps. It deliberately does not know writers, their
+//! In: requests of apps and CDNs; the document store and its change log. Out: lists, searches, details, batches and
+//! availabilities as JSON, with validators, lifetimes and tags, or a refusal that helps. It deliberately does not know writers, their
 //! APIs or events: with all of them dead it answers as before.
 #![forbid(unsafe_code)]
 

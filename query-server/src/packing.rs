@@ -36,14 +36,14 @@ pub struct Packed {
 }
 
 /// Figures of a page of 25 London cards: `cargo bench -p benches --bench compression`.
-const fn level_of(coding: Coding, effort: Effort) -> Option<i32> {
+const fn level_of(coding: Coding, effort: Effort) -> i32 {
     match (coding, effort) {
-        (Coding::Zstd, Effort::Quick) | (Coding::Gzip, Effort::Quick) => Some(1),
-        (Coding::Zstd, Effort::Thorough) => Some(9),
-        (Coding::Gzip, Effort::Thorough) => Some(8),
-        (Coding::Br, Effort::Thorough) => Some(5),
-        // Nothing about brotli is quick; who unpacks it unpacks gzip too.
-        (Coding::Br, Effort::Quick) => None,
+        (Coding::Zstd | Coding::Gzip, Effort::Quick) => 1,
+        (Coding::Zstd, Effort::Thorough) => 9,
+        (Coding::Gzip, Effort::Thorough) => 8,
+        (Coding::Br, Effort::Thorough) => 5,
+        // Only for who takes nothing else: it packs less well than what is as quick.
+        (Coding::Br, Effort::Quick) => 1,
     }
 }
 
@@ -56,7 +56,7 @@ pub fn packed_quickly(body: &Bytes, tag: &HeaderValue, accepted: &Accepted) -> O
     let must_be_packed = accepted.is_plain_forbidden();
     match accepted.best_of(&QUICK) {
         Some(coding) => packed(coding, Effort::Quick, body, tag, must_be_packed),
-        None if must_be_packed => packed(accepted.best()?, Effort::Thorough, body, tag, true),
+        None if must_be_packed => packed(accepted.best()?, Effort::Quick, body, tag, true),
         None => None,
     }
 }
@@ -65,7 +65,7 @@ fn packed(coding: Coding, effort: Effort, body: &Bytes, tag: &HeaderValue, must_
     if body.len() < WORTH_PACKING_BYTES && !must_be {
         return None;
     }
-    let level = level_of(coding, effort)?;
+    let level = level_of(coding, effort);
     let fewer = pack(coding, level, body).filter(|fewer| must_be || fewer.len() < body.len() / 2)?;
     Some(Packed { coding, body: Bytes::from(fewer), tag: tag_of(tag, coding, level)? })
 }
@@ -89,7 +89,10 @@ fn pack(coding: Coding, level: i32, body: &[u8]) -> Option<Vec<u8>> {
             if compressor.is_none() {
                 *compressor = zstd::bulk::Compressor::new(level).ok();
             }
-            compressor.as_mut()?.compress(body).ok()
+            let mut out = compressor.as_mut()?.compress(body).ok()?;
+            // It has room for what does not pack at all, and may be kept for long.
+            out.shrink_to_fit();
+            Some(out)
         }),
         Coding::Gzip => GZIP.with_borrow_mut(|held| {
             let level = libdeflater::CompressionLvl::new(level).ok()?;
@@ -158,7 +161,9 @@ impl Forms {
     pub fn get(&self, body: &Bytes, tag: &HeaderValue, accepted: &Accepted) -> Option<Packed> {
         let coding = accepted.best()?;
         if accepted.is_plain_forbidden() {
-            return packed_quickly(body, tag, accepted);
+            let form = &self.by_coding[coding as usize];
+            let made = [&form.thorough, &form.quick].into_iter().find_map(|place| place.made.get()?.clone());
+            return made.or_else(|| packed_quickly(body, tag, accepted));
         }
         let form = &self.by_coding[coding as usize];
         if let Some(thorough) = form.thorough.made.get() {
@@ -183,12 +188,11 @@ impl Forms {
     /// Within what the page was charged, and only the first one.
     fn keep(&self, place: &Place, made: Option<&Packed>, body: &Bytes) {
         let bytes = made.map_or(0, |made| made.body.len());
-        if self.kept_bytes.load(Ordering::Relaxed) + bytes > forms_bytes_max(body.len())
-            || place.is_taken.swap(true, Ordering::Relaxed)
-        {
+        let before = self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > forms_bytes_max(body.len()) || place.is_taken.swap(true, Ordering::Relaxed) {
+            self.kept_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return;
         }
-        self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
         // Taken by us alone, so it is empty, and nobody is at it.
         drop(place.made.set(made.cloned()));
     }

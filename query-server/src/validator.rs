@@ -8,7 +8,7 @@ use http::header::{HeaderMap, IF_NONE_MATCH};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::coding::Accepted;
+use crate::coding::{Accepted, CODINGS};
 
 /// Raised whenever this build renders other bytes from the same documents.
 const RENDERER_VERSION: u8 = 1;
@@ -75,16 +75,18 @@ impl Conditions {
         Self { held, accepted: Accepted::of(headers) }
     }
 
-    /// The tag under which the client holds this page, packed in whatever way: it named it, weakly or not, or said `*`.
+    /// The tag under which the client holds this page, packed in whatever way it unpacks: it named it, weakly or not, or
+    /// said `*`. A cache may name forms that it holds for others.
     #[must_use]
     pub fn hold(&self, tag: &HeaderValue) -> Option<HeaderValue> {
-        let named = self.held.iter().find_map(|given| named(given.as_bytes(), tag.as_bytes()))?;
+        let named =
+            self.held.iter().find_map(|given| named(given.as_bytes(), tag.as_bytes(), &self.accepted))?;
         if named == tag.as_bytes() { Some(tag.clone()) } else { HeaderValue::from_bytes(named).ok() }
     }
 }
 
 /// Walks a list of entity tags; a comma may stand within quotes.
-fn named<'list>(list: &'list [u8], tag: &'list [u8]) -> Option<&'list [u8]> {
+fn named<'list>(list: &'list [u8], tag: &'list [u8], accepted: &Accepted) -> Option<&'list [u8]> {
     let mut rest = list;
     loop {
         rest = rest.trim_ascii_start();
@@ -94,7 +96,7 @@ fn named<'list>(list: &'list [u8], tag: &'list [u8]) -> Option<&'list [u8]> {
         rest = rest.strip_prefix(b"W/").unwrap_or(rest);
         if rest.first() == Some(&b'"') {
             let length = rest[1..].iter().position(|byte| *byte == b'"')? + 2;
-            if is_form_of(&rest[..length], tag) {
+            if is_form_of(&rest[..length], tag, accepted) {
                 return Some(&rest[..length]);
             }
             rest = &rest[length..];
@@ -105,9 +107,13 @@ fn named<'list>(list: &'list [u8], tag: &'list [u8]) -> Option<&'list [u8]> {
 }
 
 /// `"0123-zstd1"`, of the page `"0123"`. Other servers on the way add such endings too.
-fn is_form_of(given: &[u8], tag: &[u8]) -> bool {
+fn is_form_of(given: &[u8], tag: &[u8], accepted: &Accepted) -> bool {
     let Some((_, open)) = tag.split_last() else { return false };
-    given.strip_prefix(open).is_some_and(|ending| ending == b"\"" || ending.first() == Some(&b'-'))
+    let Some(ending) = given.strip_prefix(open) else { return false };
+    let Some(form) = ending.strip_prefix(b"-") else { return ending == b"\"" && accepted.takes(None) };
+    let coding = CODINGS.into_iter().find(|coding| form.starts_with(coding.name().as_bytes()));
+    // Another ending is another server's doing, who knows what it did.
+    coding.is_none() || accepted.takes(coding)
 }
 
 #[cfg(test)]
@@ -127,7 +133,7 @@ mod tests {
             ("\"abc-zstd1\"", "\"abc-zstd1\""),
             ("\"x\", W/\"abc-gzip\"", "\"abc-gzip\""),
         ] {
-            assert_eq!(named(held.as_bytes(), tag), Some(found.as_bytes()), "{held}");
+            assert_eq!(named(held.as_bytes(), tag, &all()), Some(found.as_bytes()), "{held}");
         }
         for other in [
             "",
@@ -141,7 +147,31 @@ mod tests {
             ",,,",
             "\"x,\\\"abc\\\"\"",
         ] {
-            assert_eq!(named(other.as_bytes(), tag), None, "{other}");
+            assert_eq!(named(other.as_bytes(), tag, &all()), None, "{other}");
+        }
+    }
+
+    /// Of a client that unpacks everything.
+    fn all() -> Accepted {
+        accepted("zstd, br, gzip")
+    }
+
+    fn accepted(named: &'static str) -> Accepted {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static(named));
+        Accepted::of(&headers)
+    }
+
+    #[test]
+    fn a_form_that_a_client_cannot_unpack_is_not_held_by_it() {
+        let both = b"\"abc-zstd1\", \"abc-gzip1\", \"abc\"";
+        for (unpacks, held) in [
+            ("gzip", Some("\"abc-gzip1\"")),
+            ("zstd", Some("\"abc-zstd1\"")),
+            ("br", Some("\"abc\"")),
+            ("br, identity;q=0", None),
+        ] {
+            assert_eq!(named(both, b"\"abc\"", &accepted(unpacks)), held.map(str::as_bytes), "{unpacks}");
         }
     }
 
@@ -162,7 +192,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_list_of_tags_is_too_strange(list: Vec<u8>) {
-            let found = named(&list, b"\"abc\"");
+            let found = named(&list, b"\"abc\"", &all());
             proptest::prop_assert!(found.is_none_or(|found| found.starts_with(b"\"abc")));
         }
     }

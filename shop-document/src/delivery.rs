@@ -53,12 +53,16 @@ pub fn distance_m(one: Place, other: Place) -> u32 {
     metres_between(one, other).map_or(u32::MAX, |metres| metres as u32)
 }
 
+/// Half around the globe of h3.
+const ANTIPODES_M: f64 = 20_015_109.0;
+
 fn metres_between(one: Place, other: Place) -> Option<f64> {
     let on_globe = |place: Place| {
         let is_somewhere = place.lat.abs() <= 90.0 && place.lng.abs() <= 180.0;
         if is_somewhere { LatLng::new(place.lat, place.lng).ok() } else { None }
     };
-    Some(on_globe(one)?.distance_m(on_globe(other)?))
+    // Not a number at antipodes, where rounding takes the half chord past the radius.
+    Some(on_globe(one)?.distance_m(on_globe(other)?)).filter(|metres| !metres.is_nan()).or(Some(ANTIPODES_M))
 }
 
 /// Even-odd on a map of degrees, with longitudes counted from the kitchen's, so that a ring over the date line is in

@@ -35,7 +35,7 @@ impl RememberedState {
     }
 }
 
-/// A copy of a document judges for itself.
+/// A copy of a document begins with what was judged, and goes on by itself.
 impl Clone for RememberedState {
     fn clone(&self) -> Self {
         Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))

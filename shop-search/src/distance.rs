@@ -30,7 +30,7 @@ impl CellCentre {
         Self { lat, lng, sin_lat: lat.sin(), cos_lat: lat.cos() }
     }
 
-    /// Whole metres of the great circle, rounded down; `u32::MAX` for a place that is not on the globe.
+    /// Whole metres of the great circle, rounded down; `u32::MAX` for a place that is no place.
     ///
     /// The haversine formula. A page asks it 25 times, and nearly all kitchens are near.
     #[must_use]

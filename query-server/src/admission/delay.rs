@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The most that one request takes of a thread: a slow list, in a build that is slow, on a machine that is.
+/// What one request takes of a thread, generously: a slow list, in a build that is slow, on a machine that is. Where requests
+/// take more (packing a large detail thoroughly), refusing begins that much later.
 const REQUEST_MOST: Duration = Duration::from_millis(1);
 
 /// Where delays come from: measured in programs, pretended in tests. Cloning shares it.

@@ -93,8 +93,9 @@ impl Gate {
         let class = Class::of(endpoint);
         let (waiting, limit) = self.places(class);
         if waiting.fetch_add(1, Ordering::Relaxed) >= limit {
-            let others = waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Box::new(self.refuse(class, Reason::Waiting, others)));
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            let count = self.count.fetch_add(1, Ordering::Relaxed);
+            return Err(Box::new(self.refuse(class, Reason::Waiting, count)));
         }
         Ok(Waiting { gate: Arc::clone(self), class, began })
     }

@@ -129,6 +129,11 @@ async fn http2_without_tls_is_spoken_on_the_same_port() {
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         assert!(String::from_utf8_lossy(&body).contains("Napoli"));
     }
+    let head = http::Request::head("http://shops/v1/shops/7").body(Empty::new()).unwrap();
+    let head = sender.send_request(head).await.unwrap();
+    let length: usize = head.headers()["content-length"].to_str().unwrap().parse().unwrap();
+    assert!(length > 100, "as long as what GET would get");
+    assert!(head.into_body().collect().await.unwrap().to_bytes().is_empty());
     let large = http::Request::get("http://shops/v1/shops/7").header("x-large", "x".repeat(20_000));
     let answer = sender.send_request(large.body(Empty::new()).unwrap()).await.unwrap();
     assert_eq!(answer.status(), 431);
