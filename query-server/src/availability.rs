@@ -1,7 +1,6 @@
 //! The way of an availability request: gather cards and details ▸ judge ▸ compose. Never kept, by nobody: it is about
 //! one person's door.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use crate::gather::{Gathered, Missing, Slot, resident_slots};
 use crate::lifetime::never;
 use crate::metrics::{add, count};
 use crate::packing::packed_quickly;
+use crate::page::{put, write_missing};
 use crate::respond::{self, Around, CameFrom, Response};
 use crate::route::AvailabilityAsked;
 use crate::searches::Search;
@@ -125,23 +125,16 @@ impl<S: DocumentReader, Q: Search> Front<S, Q> {
         let Place { lat, lng } = asked.place;
         put(&mut out, format_args!("],\"meta\":{{\"lat\":{lat},\"lng\":{lng},\"degraded\":"));
         out.extend_from_slice(standing.degraded_json.as_bytes());
-        self.write_missing(&mut out, &missing);
+        self.count_unjudged(&missing);
+        write_missing(&mut out, &missing);
         out.extend_from_slice(b"}}");
         Bytes::from(out)
     }
 
-    fn write_missing(&self, out: &mut Vec<u8>, missing: &[(ShopId, Missing)]) {
-        out.extend_from_slice(b",\"missing\":[");
-        for (place, (shop_id, reason)) in missing.iter().enumerate() {
-            let separator = if place > 0 { "," } else { "" };
-            let name = reason.name();
-            put(out, format_args!("{separator}{{\"id\":\"{shop_id}\",\"reason\":\"{name}\"}}"));
-            add(&self.counters.shops_missing, 1);
-            if *reason == Missing::Unreadable {
-                add(&self.counters.shops_unreadable, 1);
-            }
-        }
-        out.push(b']');
+    fn count_unjudged(&self, missing: &[(ShopId, Missing)]) {
+        add(&self.counters.shops_missing, count(missing.len()));
+        let unreadable = missing.iter().filter(|(_, reason)| *reason == Missing::Unreadable);
+        add(&self.counters.shops_unreadable, count(unreadable.count()));
     }
 }
 
@@ -180,9 +173,4 @@ fn write_shop(out: &mut Vec<u8>, card: &ListPart, detail: &DetailPart, place: Pl
     out.extend_from_slice(b",\"next_change_at\":");
     out.extend_from_slice(next_change_at.trim_ascii_end());
     out.push(b'}');
-}
-
-fn put(out: &mut Vec<u8>, piece: std::fmt::Arguments<'_>) {
-    // Writing into memory cannot fail.
-    let _ = out.write_fmt(piece);
 }

@@ -135,19 +135,9 @@ impl<'a> Draft<'a> {
         self.about.write_question(out);
         out.extend_from_slice(b"\"degraded\":");
         out.extend_from_slice(self.standing.degraded_json.as_bytes());
-        self.write_missing(out);
+        write_missing(out, &self.missing);
         self.about.write_rest(out);
         out.extend_from_slice(b"}}");
-    }
-
-    fn write_missing(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b",\"missing\":[");
-        for (place, (shop_id, reason)) in self.missing.iter().enumerate() {
-            let separator = if place > 0 { "," } else { "" };
-            let reason = reason.name();
-            put(out, format_args!("{separator}{{\"id\":\"{shop_id}\",\"reason\":\"{reason}\"}}"));
-        }
-        out.push(b']');
     }
 }
 
@@ -247,7 +237,18 @@ fn write_own_write(out: &mut Vec<u8>, OwnWrite { token, is_reached }: OwnWrite) 
     put(out, format_args!(",\"min_revision\":{{\"asked\":\"{token}\",\"is_reached\":{is_reached}}}"));
 }
 
-fn put(out: &mut Vec<u8>, piece: std::fmt::Arguments<'_>) {
+/// Names whom the answer lacks, and why.
+pub(crate) fn write_missing(out: &mut Vec<u8>, missing: &[(ShopId, Missing)]) {
+    out.extend_from_slice(b",\"missing\":[");
+    for (place, (shop_id, reason)) in missing.iter().enumerate() {
+        let separator = if place > 0 { "," } else { "" };
+        let reason = reason.name();
+        put(out, format_args!("{separator}{{\"id\":\"{shop_id}\",\"reason\":\"{reason}\"}}"));
+    }
+    out.push(b']');
+}
+
+pub(crate) fn put(out: &mut Vec<u8>, piece: std::fmt::Arguments<'_>) {
     // Writing into memory cannot fail.
     let _ = out.write_fmt(piece);
 }
