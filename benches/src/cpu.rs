@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// What some processes had used up at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +114,23 @@ impl Memory {
 fn bytes_after(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1_024)
+}
+
+/// Keeps all threads that these processes have now, and those that they start, on one core.
+///
+/// # Errors
+/// When one of them is gone, or the machine has no such core.
+pub fn keep_on_core(process_ids: &[u32], core: usize) -> anyhow::Result<()> {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    for process_id in process_ids {
+        for thread in std::fs::read_dir(format!("/proc/{process_id}/task"))? {
+            let thread: i32 = thread?.file_name().to_string_lossy().parse()?;
+            sched_setaffinity(Pid::from_raw(thread), &cores)
+                .with_context(|| format!("keeping thread {thread} on core {core}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// A process and all that it started.

@@ -16,11 +16,16 @@ pub mod wrk; //        requests in an order        -> as many answers as possibl
 pub mod http1; //      a request                   -> its answer
 pub mod open_loop; //  requests at a fixed rate    -> latencies
 
+pub mod program; //    a measurement               -> a program: its table, and no server left behind
+
 // The comparison
 pub mod page; //       a page                      -> its cards and IDs
 pub mod card; //       JSON                        -> a card as typed programs see it
 pub mod peer; //       sampled pages               -> what our own peers have in common
 pub mod compare; //    all of the above            -> a table, a chart, verdicts on the targets
+
+pub mod scale; //      stores of different sizes   -> a table of what grows how
+pub mod spike; //      more load than fits         -> who is still answered
 
 // The steps inside: benches/*.rs, tests/*.rs, examples/*.rs
 pub mod documents; //  a number                    -> a shop of realistic size

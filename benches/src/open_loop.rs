@@ -14,8 +14,6 @@ use hdrhistogram::Histogram;
 use crate::http1::Connection;
 use crate::popularity;
 
-/// Requests on their way at the same time; with more due, they wait for a connection, which counts.
-const CONNECTIONS: usize = 32;
 /// A sleeping thread is woken up to so late; the rest is waited for awake.
 const WAKES_LATE: Duration = Duration::from_micros(120);
 /// Longest latency that is told apart, in nanoseconds: a minute.
@@ -30,6 +28,8 @@ pub struct Offer {
     pub seconds: f64,
     /// Of the gaps.
     pub seed: u64,
+    /// Requests on their way at the same time; with more due, they wait for a connection, which counts.
+    pub connections: usize,
 }
 
 /// What the askers saw.
@@ -81,8 +81,8 @@ pub fn run(
     stop: &AtomicBool,
 ) -> anyhow::Result<Latencies> {
     let due = popularity::arrivals(offer.per_second, offer.seconds, offer.seed);
-    let mut connections = Vec::with_capacity(CONNECTIONS);
-    for _ in 0..CONNECTIONS {
+    let mut connections = Vec::with_capacity(offer.connections);
+    for _ in 0..offer.connections {
         connections.push(Connection::open(address)?);
     }
     let next = AtomicUsize::new(0);
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn requests_are_sent_when_due_though_an_earlier_one_is_not_answered() {
-        let offer = Offer { per_second: 4_000.0, seconds: 0.05, seed: 5 };
+        let offer = Offer { per_second: 4_000.0, seconds: 0.05, seed: 5, connections: 32 };
         let due = popularity::arrivals(offer.per_second, offer.seconds, offer.seed);
         let address = server_that_holds_the_first_answer_for(due.len() - 1);
         let requests = ["GET /7 HTTP/1.1\r\n\r\n".to_owned()];
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn it_ends_when_told() {
         let address = server_that_holds_the_first_answer_for(0);
-        let offer = Offer { per_second: 1.0, seconds: 3_600.0, seed: 5 };
+        let offer = Offer { per_second: 1.0, seconds: 3_600.0, seed: 5, connections: 32 };
         let requests = ["GET /7 HTTP/1.1\r\n\r\n".to_owned()];
         let seen = run(address, &requests, &[0], offer, &AtomicBool::new(true)).unwrap();
         assert_eq!(seen.nanos.len(), 0);
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn nobody_listening_is_an_error() {
         let address = crate::children::free_address().unwrap();
-        let offer = Offer { per_second: 1.0, seconds: 1.0, seed: 5 };
+        let offer = Offer { per_second: 1.0, seconds: 1.0, seed: 5, connections: 32 };
         assert!(run(address, &[], &[0], offer, &AtomicBool::new(false)).is_err());
     }
 }

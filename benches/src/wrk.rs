@@ -18,6 +18,17 @@ pub struct Seen {
     pub bytes: u64,
     /// Answers other than 2xx and 3xx, and broken connections.
     pub errors: u64,
+    /// Of these, the answers.
+    pub refused: u64,
+}
+
+/// How hard it asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Connections, each asking again as soon as it is answered.
+    pub connections: usize,
+    /// For so long.
+    pub seconds: u64,
 }
 
 /// The first word of the line in which the script says what was seen.
@@ -53,8 +64,8 @@ fn script_of(requests: &[String], order: &[usize]) -> String {
     let _ = writeln!(
         lua,
         "function done(summary, latency, requests)\n  local errors = summary.errors\n  \
-         io.write(string.format(\"{MARK} %d %d %d\\n\", summary.requests, summary.bytes,\n    \
-         errors.connect + errors.read + errors.write + errors.status + errors.timeout))\nend"
+         io.write(string.format(\"{MARK} %d %d %d %d\\n\", summary.requests, summary.bytes,\n    \
+         errors.connect + errors.read + errors.write + errors.status + errors.timeout, errors.status))\nend"
     );
     lua
 }
@@ -64,9 +75,18 @@ fn script_of(requests: &[String], order: &[usize]) -> String {
 /// # Errors
 /// When wrk fails.
 pub async fn run(tools: &Tools, script: &Path, address: SocketAddr, seconds: u64) -> anyhow::Result<Seen> {
+    ask(tools, script, address, Load { connections: 32, seconds }).await
+}
+
+/// One run as hard as said, on one thread.
+///
+/// # Errors
+/// When wrk fails.
+pub async fn ask(tools: &Tools, script: &Path, address: SocketAddr, load: Load) -> anyhow::Result<Seen> {
+    let Load { connections, seconds } = load;
     let mut command = Command::from(tools.command("wrk")?);
     command
-        .args(["-t1", "-c32", &format!("-d{seconds}s"), "-s"])
+        .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "-s"])
         .arg(script)
         .arg(format!("http://{address}"));
     let output = command.kill_on_drop(true).output().await.context("starting wrk")?;
@@ -81,7 +101,7 @@ fn seen(said: &str) -> Option<Seen> {
     let line = said.lines().find_map(|line| line.strip_prefix(MARK))?;
     let mut numbers = line.split_whitespace().map(str::parse::<u64>);
     let mut number = || numbers.next()?.ok();
-    Some(Seen { requests: number()?, bytes: number()?, errors: number()? })
+    Some(Seen { requests: number()?, bytes: number()?, errors: number()?, refused: number()? })
 }
 
 #[cfg(test)]
@@ -100,8 +120,8 @@ mod tests {
 
     #[test]
     fn what_was_seen_is_the_line_of_the_script() {
-        let said = "  1201 requests in 4.00s, 1.20MB read\nseen 1201 1200345 3\n";
-        assert_eq!(seen(said), Some(Seen { requests: 1_201, bytes: 1_200_345, errors: 3 }));
+        let said = "  1201 requests in 4.00s, 1.20MB read\nseen 1201 1200345 3 2\n";
+        assert_eq!(seen(said), Some(Seen { requests: 1_201, bytes: 1_200_345, errors: 3, refused: 2 }));
         assert_eq!(seen("seen 1201"), None);
         assert_eq!(seen(""), None);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use document_store::near_cache::NearCacheLimits;
 use serde::{Deserialize, Deserializer};
 use service_runtime::logs::LogFormat;
+use shop_search::TextLimits;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -142,6 +143,14 @@ impl Config {
             cards_bytes_max: size(self.cards_bytes_max),
             details_bytes_max: size(self.details_bytes_max),
         }
+    }
+
+    /// What the first scan may leave to be indexed until the lists are there: those parts are in the near cache anyway, and
+    /// lists should not wait for words.
+    #[must_use]
+    pub fn text_limits(&self) -> TextLimits {
+        let least = TextLimits::default().waiting_bytes_max;
+        TextLimits { waiting_bytes_max: self.cards_bytes_max.max(least) }
     }
 
     /// See [`Config::degraded_after_ms`].

@@ -93,7 +93,7 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
         opened = follow::open_store(&config.store, &context.readiness) => opened?,
         () = context.drain.begun() => return Ok(()),
     };
-    let search = Arc::new(Searches::new()?);
+    let search = Arc::new(Searches::within(config.text_limits())?);
     let reading = Arc::new(Reading::new(Arc::new(store), search, &config, context.clock.clone(), counters));
     // Before the first request, so that its answer says what it must.
     reading.lookout.look(&**reading.near.store(), &mut Vec::new()).await;

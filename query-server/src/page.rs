@@ -65,7 +65,6 @@ impl<'a> Draft<'a> {
         standing: &'a Standing,
         now: Timestamp,
     ) -> Self {
-        touch_cards(slots);
         let centre = about.cell().map(CellCentre::of);
         let mut cards = Vec::with_capacity(slots.len());
         let (mut missing, mut until) = (Vec::new(), None);
@@ -120,8 +119,15 @@ impl<'a> Draft<'a> {
         Bytes::from(out)
     }
 
+    /// The cards of a page lie all over memory: asked for one after another they cost 25 waits, all at once a few.
+    fn touch_cards(&self) {
+        let touched = self.cards.iter().map(|(part, _)| part.touch_card());
+        std::hint::black_box(touched.fold(0, |all, one| all ^ one));
+    }
+
     /// The bytes, behind what stands in the buffer already.
     pub fn compose_into(&self, out: &mut Vec<u8>) {
+        self.touch_cards();
         out.extend_from_slice(b"{\"shops\":[");
         for (place, (part, overlay)) in self.cards.iter().enumerate() {
             if place > 0 {
@@ -222,15 +228,6 @@ impl About<'_> {
             write_own_write(out, *own_write);
         }
     }
-}
-
-/// The cards of a page lie all over memory: asked for one after another they cost 25 waits, all at once a few.
-fn touch_cards(slots: &[Slot<'_>]) {
-    let touched = slots.iter().map(|slot| match slot {
-        Slot::Card(stored) => stored.part.touch_card(),
-        Slot::Closed(_) | Slot::Missing(_) => 0,
-    });
-    std::hint::black_box(touched.fold(0, |all, one| all ^ one));
 }
 
 fn write_own_write(out: &mut Vec<u8>, OwnWrite { token, is_reached }: OwnWrite) {

@@ -38,8 +38,16 @@ impl Searches {
     /// # Errors
     /// Where the engine of the text search does not start.
     pub fn new() -> Result<Self, TextIndexError> {
+        Self::within(TextLimits::default())
+    }
+
+    /// The same, with so much waiting for its words to be indexed.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub fn within(limits: TextLimits) -> Result<Self, TextIndexError> {
         let lists = Arc::new(AreaLists::new(AreaListsLimits::default()));
-        Ok(Self { text: TextIndex::new(Arc::clone(&lists), TextLimits::default())?, lists })
+        Ok(Self { text: TextIndex::new(Arc::clone(&lists), limits)?, lists })
     }
 }
 

@@ -1,13 +1,14 @@
-//! The commands of the project: `cargo xtask demo`, `cargo xtask test`, `cargo xtask compare`, `cargo xtask instructions`.
+//! The commands of the project: `cargo xtask demo`, `cargo xtask test`, `cargo xtask compare`, `cargo xtask scale`,
+//! `cargo xtask spike`, `cargo xtask instructions`.
 //!
 //! In: a fresh machine with a Rust toolchain. Out: a running demo, or a verdict on everything. It deliberately
 //! knows the other crates from outside only: their names, their manifests, their binaries.
 #![forbid(unsafe_code)]
 
-mod compare; //      builds in release mode    -> Shopfront and others side by side
 mod demo; //         builds in release mode    -> `shopfront demo`
 mod instructions; // the read path, optimised  -> what a request costs, whoever else is busy
 mod licences; //     the tree of dependencies  -> what `cargo deny` says of it
+mod measure; //      builds in release mode    -> side by side with others, what grows, who is answered at the spike
 mod steps; //        one command after another -> how long each took, what went wrong
 mod test; //         all that must hold        -> a verdict
 
@@ -39,6 +40,18 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Build what is needed in release mode, then measure what grows with the number of shops
+    #[command(disable_help_flag = true)]
+    Scale {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Build what is needed in release mode, then offer more load than fits and see who is still answered
+    #[command(disable_help_flag = true)]
+    Spike {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Count the instructions of each kind of request, and compare them with benches/instructions.toml
     Instructions(instructions::InstructionsOptions),
     /// Format, lints, manifest rules, all tests and doc tests, instructions, licences
@@ -48,7 +61,9 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Command::parse().task {
         Task::Demo { arguments } => demo::demo(&arguments),
-        Task::Compare { arguments } => compare::compare(&arguments),
+        Task::Compare { arguments } => measure::measure("compare", &arguments),
+        Task::Scale { arguments } => measure::measure("scale", &arguments),
+        Task::Spike { arguments } => measure::measure("spike", &arguments),
         Task::Instructions(options) => instructions::instructions(&options),
         Task::Test(options) => test::test(&options),
     };

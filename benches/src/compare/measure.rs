@@ -18,6 +18,8 @@ use crate::{popularity, say, wrk};
 
 /// Requests before the order begins anew.
 const ORDER_REQUESTS: usize = 16_384;
+/// Of each contestant at the fixed rate.
+const CONNECTIONS: usize = 32;
 /// Of the order and the gaps; any other would do.
 const SEED: u64 = 0x5170_f207;
 /// A head is shorter. Above this a `304` was none.
@@ -175,6 +177,7 @@ impl Track<'_> {
             per_second: self.effort.per_second as f64,
             seconds: self.effort.latency_seconds as f64,
             seed: SEED ^ round as u64,
+            connections: CONNECTIONS,
         };
         let address = lane.checked.running.address;
         let (requests, order) = (lane.checked.requests.clone(), lane.order.clone());

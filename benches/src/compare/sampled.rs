@@ -97,6 +97,8 @@ pub struct Likeness {
     pub cards_median: usize,
 }
 
+const LIST_KINDS: [Kind; 2] = [Kind::List, Kind::SmallList];
+
 /// Degrees of the grid that is laid over London, south-west corner first.
 const GRID: (f64, f64) = (51.30, -0.50);
 const GRID_STEP: (f64, f64) = (0.006, 0.009);
@@ -108,27 +110,17 @@ impl Sampled {
     /// # Errors
     /// When the server is away, or has too few such pages to speak of a sample.
     pub async fn from(client: &Client, address: &str, pages_max: usize) -> anyhow::Result<Self> {
-        let mut sampler =
-            Sampler { client, address, pages_max, seen: BTreeSet::new(), found: BTreeMap::new() };
-        let places = GRID_SIZE.0 * GRID_SIZE.1;
-        for step in 0..places {
-            // A stride that shares no factor with the grid visits all of it in a scattered order.
-            let place = (step * 1_301) % places;
-            sampler.visit(place / GRID_SIZE.1, place % GRID_SIZE.1).await?;
-            if sampler.has_all_lists() {
-                break;
-            }
-        }
+        let mut sampler = Sampler::over(client, address, pages_max, &LIST_KINDS).await?;
         sampler.details().await?;
-        for kind in Kind::ALL {
-            let found = sampler.found.get(&kind).map_or(0, Vec::len);
-            ensure!(
-                found * 4 >= pages_max.min(100),
-                "only {found} pages of kind `{}`; give more `--shops`",
-                kind.folder()
-            );
-        }
-        Ok(Self(sampler.found))
+        sampler.sample(&Kind::ALL)
+    }
+
+    /// The same, full lists only.
+    ///
+    /// # Errors
+    /// As of [`Self::from`].
+    pub async fn full_lists(client: &Client, address: &str, pages_max: usize) -> anyhow::Result<Self> {
+        Sampler::over(client, address, pages_max, &[Kind::List]).await?.sample(&[Kind::List])
     }
 
     /// Those of a kind.
@@ -212,11 +204,47 @@ struct Sampler<'a> {
     client: &'a Client,
     address: &'a str,
     pages_max: usize,
+    /// What lists are looked for.
+    wanted: &'a [Kind],
     seen: BTreeSet<String>,
     found: BTreeMap<Kind, Vec<Page>>,
 }
 
-impl Sampler<'_> {
+impl<'a> Sampler<'a> {
+    /// Goes over London until there are as many lists as wanted.
+    async fn over(
+        client: &'a Client,
+        address: &'a str,
+        pages_max: usize,
+        wanted: &'a [Kind],
+    ) -> anyhow::Result<Self> {
+        let mut sampler =
+            Self { client, address, pages_max, wanted, seen: BTreeSet::new(), found: BTreeMap::new() };
+        let places = GRID_SIZE.0 * GRID_SIZE.1;
+        for step in 0..places {
+            // A stride that shares no factor with the grid visits all of it in a scattered order.
+            let place = (step * 1_301) % places;
+            sampler.visit(place / GRID_SIZE.1, place % GRID_SIZE.1).await?;
+            if sampler.has_all_lists() {
+                break;
+            }
+        }
+        Ok(sampler)
+    }
+
+    /// What was found, if it is enough.
+    fn sample(self, kinds: &[Kind]) -> anyhow::Result<Sampled> {
+        for kind in kinds {
+            let found = self.found.get(kind).map_or(0, Vec::len);
+            ensure!(
+                found * 4 >= self.pages_max.min(100),
+                "only {found} pages of kind `{}`; give more `--shops`",
+                kind.folder()
+            );
+        }
+        Ok(Sampled(self.found))
+    }
+
     /// The list of the cell around a place, and those of the categories that stand on it.
     async fn visit(&mut self, row: usize, column: usize) -> anyhow::Result<()> {
         #[allow(clippy::cast_precision_loss)]
@@ -247,7 +275,7 @@ impl Sampler<'_> {
 
     fn take(&mut self, path: &str, body: String) -> anyhow::Result<()> {
         let shop_ids = page::shop_ids(&body)?;
-        for kind in [Kind::List, Kind::SmallList] {
+        for &kind in self.wanted {
             let found = self.found.entry(kind).or_default();
             if kind.takes(shop_ids.len(), body.len()) && found.len() < self.pages_max {
                 found.push(Page { path: path.to_owned(), body, shop_ids });
@@ -258,9 +286,7 @@ impl Sampler<'_> {
     }
 
     fn has_all_lists(&self) -> bool {
-        [Kind::List, Kind::SmallList]
-            .iter()
-            .all(|kind| self.found.get(kind).is_some_and(|pages| pages.len() >= self.pages_max))
+        self.wanted.iter().all(|kind| self.found.get(kind).is_some_and(|pages| pages.len() >= self.pages_max))
     }
 
     /// Details of shops that stand on the lists, the first of each list first.
