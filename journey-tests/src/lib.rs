@@ -5,6 +5,7 @@
 //! cannot be seen from outside is not a promise.
 #![forbid(unsafe_code)]
 
+pub mod backends; //    the environment         -> which store, search and transport it all stands on
 pub mod crowd; //       a server, paths         -> what many people at once were answered
 pub mod demo; //        the operator's command  -> a process, or what it printed
 pub mod marketplace; // an empty directory      -> writers, invalidator, query servers

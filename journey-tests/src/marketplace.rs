@@ -10,6 +10,7 @@ use shop_id::{ShopId, Writer};
 use tempfile::TempDir;
 use toml::Table;
 
+use crate::backends::Backends;
 use crate::{Program, eventually, ports::free_port, shops};
 
 /// How a marketplace differs from the usual one.
@@ -70,6 +71,7 @@ pub struct Marketplace {
     invalidator_ops: u16,
     query_ports: Vec<Ports>,
     client: Client,
+    backends: Backends,
     directory: TempDir,
 }
 
@@ -81,17 +83,20 @@ impl Marketplace {
     pub fn laid_out(settings: &Settings) -> anyhow::Result<Self> {
         let directory = TempDir::new()?;
         let at = directory.path();
+        let backends = Backends::of_the_environment(at);
         let writer_ports = Writer::OF_THE_DOCUMENT.map(|_| Ports::free()).to_vec();
         let mut writers = Vec::new();
         for (writer, ports) in Writer::OF_THE_DOCUMENT.into_iter().zip(&writer_ports) {
-            writers.push(writer_program(at, writer, *ports)?);
+            writers.push(writer_program(at, &backends, writer, *ports)?);
         }
         let invalidator_ops = free_port();
-        let invalidator = invalidator_program(at, "invalidator", settings, &writer_ports, invalidator_ops)?;
+        let asked = asked_at(settings, &writer_ports);
+        let invalidator =
+            invalidator_program(at, "invalidator", &backends, settings, (asked, invalidator_ops))?;
         let query_ports: Vec<Ports> = (0..settings.query_servers).map(|_| Ports::free()).collect();
         let mut query_servers = Vec::new();
         for (number, ports) in query_ports.iter().enumerate() {
-            query_servers.push(query_server_program(at, settings, number, *ports)?);
+            query_servers.push(query_server_program(at, &backends, settings, number, *ports)?);
         }
         let client = Client::builder().timeout(Duration::from_secs(10)).build()?;
         Ok(Self {
@@ -102,6 +107,7 @@ impl Marketplace {
             invalidator_ops,
             query_ports,
             client,
+            backends,
             directory,
         })
     }
@@ -112,8 +118,8 @@ impl Marketplace {
     /// When its configuration cannot be written.
     pub fn configure_invalidator(&mut self, settings: &Settings) -> anyhow::Result<()> {
         let at = self.directory.path();
-        self.invalidator =
-            invalidator_program(at, "invalidator", settings, &self.writer_ports, self.invalidator_ops)?;
+        let place = (asked_at(settings, &self.writer_ports), self.invalidator_ops);
+        self.invalidator = invalidator_program(at, "invalidator", &self.backends, settings, place)?;
         Ok(())
     }
 
@@ -123,7 +129,8 @@ impl Marketplace {
     /// When its configuration cannot be written.
     pub fn second_invalidator(&self, settings: &Settings) -> anyhow::Result<Program> {
         let at = self.directory.path();
-        invalidator_program(at, "second-invalidator", settings, &self.writer_ports, free_port())
+        let place = (asked_at(settings, &self.writer_ports), free_port());
+        invalidator_program(at, "second-invalidator", &self.backends, settings, place)
     }
 
     /// Everything started and ready.
@@ -167,13 +174,13 @@ impl Marketplace {
         Ok(())
     }
 
-    /// The directory of the store.
+    /// The directory of the embedded store.
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.directory.path().join("store")
     }
 
-    /// The directory of the events.
+    /// The directory of the embedded transport.
     #[must_use]
     pub fn events(&self) -> PathBuf {
         self.directory.path().join("events")
@@ -358,7 +365,7 @@ fn milliseconds(duration: Duration) -> toml::Value {
     toml::Value::Integer(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn writer_program(at: &Path, writer: Writer, ports: Ports) -> anyhow::Result<Program> {
+fn writer_program(at: &Path, backends: &Backends, writer: Writer, ports: Ports) -> anyhow::Result<Program> {
     let name = match writer {
         Writer::Shop => "shop-writer",
         Writer::Ads => "ads-writer",
@@ -368,28 +375,33 @@ fn writer_program(at: &Path, writer: Writer, ports: Ports) -> anyhow::Result<Pro
     settings.insert("listen".into(), address(ports.public));
     settings.insert("ops".into(), address(ports.ops));
     settings.insert("database".into(), text(at.join(format!("{writer}.sqlite")).display()));
-    settings.insert("events".into(), text(at.join("events").display()));
+    settings.insert("events".into(), text(&backends.events));
     Program::new(name, name, at, &settings)
+}
+
+/// Where the invalidator asks each writer.
+fn asked_at(settings: &Settings, writers: &[Ports]) -> Table {
+    let asked = Writer::OF_THE_DOCUMENT.into_iter().zip(writers).map(|(writer, ports)| {
+        let instead = settings.ask_instead.iter().find(|(replaced, _)| *replaced == writer);
+        let url =
+            instead.map_or_else(|| format!("http://127.0.0.1:{}", ports.public), |(_, url)| url.clone());
+        (writer.name().to_owned(), text(url))
+    });
+    asked.collect()
 }
 
 fn invalidator_program(
     at: &Path,
     label: &str,
+    backends: &Backends,
     settings: &Settings,
-    writers: &[Ports],
-    ops: u16,
+    (asked, ops): (Table, u16),
 ) -> anyhow::Result<Program> {
-    let mut asked = Table::new();
-    for (writer, ports) in Writer::OF_THE_DOCUMENT.into_iter().zip(writers) {
-        let instead = settings.ask_instead.iter().find(|(replaced, _)| *replaced == writer);
-        let url =
-            instead.map_or_else(|| format!("http://127.0.0.1:{}", ports.public), |(_, url)| url.clone());
-        asked.insert(writer.name().into(), text(url));
-    }
     let mut table = settings.invalidator.clone();
     table.insert("ops".into(), address(ops));
-    table.insert("store".into(), text(at.join("store").display()));
-    table.insert("events".into(), text(at.join("events").display()));
+    table.insert("store".into(), text(&backends.store));
+    table.insert("events".into(), text(&backends.events));
+    table.extend(backends.search.iter().map(|search| ("search".into(), text(search))));
     table.insert("changed_since_interval_ms".into(), milliseconds(settings.changed_since_interval));
     // Sparse files, but several marketplaces at once would still map a lot.
     table.entry("store_map_bytes").or_insert(toml::Value::Integer(1 << 28));
@@ -399,6 +411,7 @@ fn invalidator_program(
 
 fn query_server_program(
     at: &Path,
+    backends: &Backends,
     settings: &Settings,
     number: usize,
     ports: Ports,
@@ -406,7 +419,8 @@ fn query_server_program(
     let mut table = settings.query_server.clone();
     table.insert("public".into(), address(ports.public));
     table.insert("ops".into(), address(ports.ops));
-    table.insert("store".into(), text(at.join("store").display()));
+    table.insert("store".into(), text(&backends.store));
+    table.extend(backends.search.iter().map(|search| ("search".into(), text(search))));
     table.insert("degraded_after_ms".into(), milliseconds(settings.degraded_after));
     Program::new("query-server", &format!("query-server-{number}"), at, &table)
 }

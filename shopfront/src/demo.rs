@@ -54,6 +54,15 @@ pub struct DemoOptions {
     /// Holds all: configuration, databases, events, documents, logs
     #[arg(long, value_name = "DIR", default_value = "demo-data")]
     pub data_dir: PathBuf,
+    /// The document store: a directory, `redis://host:port/name`, `dynamodb://region/table`, …
+    #[arg(long, value_name = "STORE", help_heading = "Instead of what is embedded")]
+    pub store: Option<String>,
+    /// What carries events: a directory, `sns-sqs://region/account/prefix`
+    #[arg(long, value_name = "EVENTS", help_heading = "Instead of what is embedded")]
+    pub events: Option<String>,
+    /// What lists and searches are asked: `http://host:port/index` of Elasticsearch or OpenSearch
+    #[arg(long, value_name = "SEARCH", help_heading = "Instead of what is embedded")]
+    pub search: Option<String>,
     /// Addresses and process IDs as JSON, once everything answers and after every restart
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,

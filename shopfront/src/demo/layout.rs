@@ -67,6 +67,15 @@ pub struct Layout {
     public: SocketAddr,
     ops: SocketAddr,
     writers_port: u16,
+    backends: Backends,
+}
+
+/// Addresses of what is not embedded.
+#[derive(Clone, Debug, Default)]
+struct Backends {
+    store: Option<String>,
+    events: Option<String>,
+    search: Option<String>,
 }
 
 impl Layout {
@@ -86,7 +95,9 @@ impl Layout {
             );
         }
         let (public, ops) = (options.public, options.ops);
-        Ok(Self { data_dir, programs_dir, public, ops, writers_port: options.writers_port })
+        let DemoOptions { store, events, search, writers_port, .. } = options.clone();
+        let backends = Backends { store, events, search };
+        Ok(Self { data_dir, programs_dir, public, ops, writers_port, backends })
     }
 
     /// The executable.
@@ -107,10 +118,18 @@ impl Layout {
         self.data_dir.join("logs").join(format!("{}.log", program.name()))
     }
 
-    /// The document store.
+    /// The document store, as configurations name it.
     #[must_use]
-    pub fn store(&self) -> PathBuf {
-        self.data_dir.join("store")
+    pub fn store(&self) -> String {
+        self.backends.store.clone().unwrap_or_else(|| self.folder("store"))
+    }
+
+    fn events(&self) -> String {
+        self.backends.events.clone().unwrap_or_else(|| self.folder("events"))
+    }
+
+    fn folder(&self, name: &str) -> String {
+        self.data_dir.join(name).to_string_lossy().into_owned()
     }
 
     /// Where a program answers its clients; the invalidator has none.
@@ -217,25 +236,30 @@ impl Layout {
                     "database",
                     path(self.data_dir.join("databases").join(format!("{}.sqlite", program.word()))),
                 ),
-                ("events", path(self.data_dir.join("events"))),
+                ("events", text(self.events())),
             ],
             Program::Invalidator => {
                 let writers =
                     WRITERS.iter().map(|writer| (writer.word().to_owned(), text(self.url(*writer))));
                 vec![
-                    ("store", path(self.store())),
-                    ("events", path(self.data_dir.join("events"))),
+                    ("store", text(self.store())),
+                    ("events", text(self.events())),
                     ("writers", Value::Table(writers.collect())),
                 ]
             }
             Program::QueryServer => vec![
                 ("public", text(self.public.to_string())),
-                ("store", path(self.store())),
+                ("store", text(self.store())),
                 ("home_page", path(self.home_page())),
             ],
         };
         let ops = ("ops", text(self.ops(program).to_string()));
-        entries.into_iter().chain([ops]).map(|(key, value)| (key.to_owned(), value)).collect()
+        let search = match program {
+            Program::Invalidator | Program::QueryServer => self.backends.search.clone(),
+            _ => None,
+        };
+        let search = search.map(|search| ("search", text(search)));
+        entries.into_iter().chain([ops]).chain(search).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }
 
@@ -292,7 +316,14 @@ mod tests {
     fn refused(public: &str, ops: &str) -> Option<String> {
         let (public, ops) = (public.parse().unwrap(), ops.parse().unwrap());
         let dir = PathBuf::new;
-        let layout = Layout { data_dir: dir(), programs_dir: dir(), public, ops, writers_port: 7_101 };
+        let layout = Layout {
+            data_dir: dir(),
+            programs_dir: dir(),
+            public,
+            ops,
+            writers_port: 7_101,
+            backends: Backends::default(),
+        };
         apart(&layout.places()).err().map(|error| error.to_string())
     }
 
