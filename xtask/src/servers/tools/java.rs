@@ -34,7 +34,7 @@ impl Tools {
         let compiler = jars_in(&compiler)?;
         let mut compile = Command::new(self.java_home()?.join("bin/java"));
         compile.arg("-cp").arg(class_path(&compiler)).arg("org.eclipse.jdt.internal.compiler.batch.Main");
-        compile.args(["-nowarn", "-proc:none", "--release", "21", "-cp"]).arg(class_path(&jars_in(jars)?));
+        compile.args(["-nowarn", "-proc:none", "-21", "-cp"]).arg(class_path(&jars_in(jars)?));
         quiet(compile.arg("-d").arg(classes).arg(source)).map(drop)
     }
 }

@@ -21,6 +21,9 @@ pub(crate) use java::jars_in;
 /// How much an error shows of what a command said.
 const ERROR_LINES: usize = 15;
 
+/// How much an error shows of the command: class paths are long.
+const COMMAND_CHARS: usize = 300;
+
 /// Where fetched programs lie.
 #[derive(Debug)]
 pub(crate) struct Tools {
@@ -83,7 +86,8 @@ pub(crate) fn quiet(command: &mut Command) -> anyhow::Result<String> {
         let all = said + &String::from_utf8_lossy(&output.stderr);
         let lines: Vec<_> = all.lines().collect();
         let last = lines[lines.len().saturating_sub(ERROR_LINES)..].join("\n");
-        bail!("{command:?} failed ({}):\n{last}", output.status);
+        let command: String = format!("{command:?}").chars().take(COMMAND_CHARS).collect();
+        bail!("{command} failed ({}):\n{last}", output.status);
     }
     Ok(said)
 }

@@ -84,6 +84,6 @@ fn pip() -> anyhow::Result<Command> {
 fn install(pip: &mut Command, folder: &Path, lock: &str) -> anyhow::Result<()> {
     let requirements = folder.join("requirements.txt");
     std::fs::write(&requirements, lock)?;
-    pip.args(["--require-hashes", "--only-binary", ":all:", "--requirement"]).arg(requirements);
+    pip.args(["--require-hashes", "--requirement"]).arg(requirements);
     quiet(pip).map(drop)
 }
