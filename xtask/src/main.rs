@@ -1,5 +1,5 @@
-//! The commands of the project: `cargo xtask demo`, `cargo xtask test`, `cargo xtask compare`, `cargo xtask scale`,
-//! `cargo xtask spike`, `cargo xtask instructions`.
+//! The commands of the project: `cargo xtask demo`, `cargo xtask test`, `cargo xtask servers`, `cargo xtask compare`,
+//! `cargo xtask scale`, `cargo xtask spike`, `cargo xtask instructions`.
 //!
 //! In: a fresh machine with a Rust toolchain. Out: a running demo, or a verdict on everything. It deliberately
 //! knows the other crates from outside only: their names, their manifests, their binaries.
@@ -9,6 +9,7 @@ mod demo; //         builds in release mode    -> `shopfront demo`
 mod instructions; // the read path, optimised  -> what a request costs, whoever else is busy
 mod licences; //     the tree of dependencies  -> what `cargo deny` says of it
 mod measure; //      builds in release mode    -> side by side with others, what grows, who is answered at the spike
+mod servers; //      names of real servers     -> servers that answer, on this machine
 mod steps; //        one command after another -> how long each took, what went wrong
 mod test; //         all that must hold        -> a verdict
 
@@ -54,6 +55,9 @@ enum Task {
     },
     /// Count the instructions of each kind of request, and compare them with benches/instructions.toml
     Instructions(instructions::InstructionsOptions),
+    /// The real servers that backends are tested against: fetch, start, stop, look
+    #[command(subcommand)]
+    Servers(servers::ServersCommand),
     /// Format, lints, manifest rules, all tests and doc tests, instructions, licences
     Test(test::TestOptions),
 }
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         Task::Scale { arguments } => measure::measure("scale", &arguments),
         Task::Spike { arguments } => measure::measure("spike", &arguments),
         Task::Instructions(options) => instructions::instructions(&options),
+        Task::Servers(command) => servers::servers(&command),
         Task::Test(options) => test::test(&options),
     };
     match done {
