@@ -27,6 +27,9 @@ where
     a_closed_shop_is_a_tombstone_and_one_without_shop_section_unknown(&*empty().await).await;
     what_is_kept_writes_no_log_entry(&*empty().await).await;
     updates_at_the_same_time_keep_both_sections(&*empty().await).await;
+    a_crowd_that_updates_one_shop_loses_nothing(&*empty().await).await;
+    a_shop_may_have_the_largest_number(&*empty().await).await;
+    a_big_document_is_kept_whole(&*empty().await).await;
     every_save_stands_in_the_log_once_and_in_order(&*empty().await).await;
     the_log_says_which_cells_a_shop_left_and_entered(&*empty().await).await;
     a_gather_answers_in_the_asked_order(&*empty().await).await;
@@ -179,6 +182,75 @@ async fn updates_at_the_same_time_keep_both_sections(store: &impl DocumentWriter
     }
 }
 
+async fn a_crowd_that_updates_one_shop_loses_nothing<S: DocumentWriter + ChangeLog>(store: &S) {
+    // Both writers count up; whichever order the store makes of it, the newest of each stays.
+    let updates = (1..=25).flat_map(|counter| [ads(counter), reviews(counter)]);
+    let updates = updates.map(|offered| store.update(shop(7), merging(shop(7), offered)));
+    let mut positions = Vec::new();
+    for put in futures_util::future::join_all(updates).await {
+        match put {
+            Ok(Put::Applied(position)) => positions.push(position),
+            Ok(Put::Unchanged) => {}
+            Err(error) => panic!("one of a crowd: {error}"),
+        }
+    }
+    save(store, 7, shop_section(1, "Napoli", &[])).await;
+    let Lookup::Found(stored) = list_of(store, 7).await else { panic!("not found") };
+    for writer in [Writer::Ads, Writer::Reviews] {
+        assert_eq!(stored.part.revision(writer), Some(Revision::new(1, 25)), "{writer}");
+    }
+    positions.sort_unstable();
+    positions.push(stored.position);
+    let logged: Vec<Position> = entries(store).await.iter().map(|entry| entry.position).collect();
+    assert_eq!(logged, positions, "what was applied is logged, once");
+}
+
+async fn a_shop_may_have_the_largest_number<S: DocumentWriter + ChangeLog>(store: &S) {
+    // Neighbours that a floating-point number cannot tell apart.
+    let numbers = [u64::MAX, u64::MAX - 1, u64::MAX - 4, (1 << 53) + 1, 1 << 53, 10, 9];
+    for number in numbers {
+        save(store, number, shop_section(1, "far", &[])).await;
+    }
+    for number in numbers {
+        let Lookup::Found(stored) = list_of(store, number).await else { panic!("shop {number} not found") };
+        assert_eq!(stored.part.shop_id(), shop(number));
+    }
+    assert!(matches!(list_of(store, u64::MAX - 2).await, Lookup::Unknown));
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let scan = store.scan(after, 3).await.unwrap_or_else(|error| panic!("scan: {error}"));
+        seen.extend(scan.shops.iter().map(|(shop_id, _)| shop_id.get()));
+        after = scan.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut sorted = numbers;
+    sorted.sort_unstable();
+    assert_eq!(seen, sorted);
+    let mut logged: Vec<u64> = entries(store).await.iter().map(|entry| entry.shop_id.get()).collect();
+    logged.sort_unstable();
+    assert_eq!(logged, sorted);
+}
+
+async fn a_big_document_is_kept_whole(store: &impl DocumentWriter) {
+    // Near the 512 KiB that a detail may have, of bytes that do not pack, and not all of them text for a terminal.
+    let menus: String =
+        (0..40_000_u32).map(|number| format!("{:x}\u{e9}\r\n\0", number.wrapping_mul(0x9e37_79b9))).collect();
+    let mut offered = shop_section(1, "Big", &[]);
+    if let Held::Present(_, section) = &mut offered.shop {
+        section.detail = format!("\"menus\":[{menus:?}]");
+    }
+    let expected = ShopDocument::assemble(shop(7), &offered);
+    assert!(expected.detail.bytes().len() > 400 << 10, "{}", expected.detail.bytes().len());
+    save(store, 7, offered).await;
+    let Ok(Lookup::Found(stored)) = store.detail(shop(7)).await else { panic!("no detail") };
+    assert_eq!(stored.part.bytes(), expected.detail.bytes());
+    save(store, 7, reviews(1)).await;
+    let Lookup::Found(list) = list_of(store, 7).await else { panic!("not found") };
+    assert_eq!(list.part.revision(Writer::Reviews), Some(Revision::new(1, 1)));
+}
+
 async fn every_save_stands_in_the_log_once_and_in_order<S: DocumentWriter + ChangeLog>(store: &S) {
     let mut positions = Vec::new();
     for counter in 1..=5 {
@@ -293,7 +365,12 @@ async fn contacts_and_cursors_are_kept(store: &impl DocumentWriter) {
     for second in [100, 200, 150] {
         assert!(store.record_heard(Writer::Ads, at(second)).await.is_ok());
     }
-    assert!(store.save_cursor(Writer::Ads, Revision::new(1, 42)).await.is_ok());
+    for cursor in [Revision::ZERO, Revision::new(1, 42)] {
+        assert!(
+            store.save_cursor(Writer::Ads, cursor).await.is_ok(),
+            "a resync begins, and ends at {cursor:?}"
+        );
+    }
     let contacts = store.writer_contacts().await.unwrap_or_default();
     let writers: Vec<Writer> = contacts.iter().map(|contact| contact.writer).collect();
     assert_eq!(writers, Writer::OF_THE_DOCUMENT);

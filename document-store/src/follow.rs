@@ -1,7 +1,6 @@
 //! The change log, scanned once and then tailed, for everything that follows from saved documents.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -101,13 +100,13 @@ pub async fn follow<S>(store: Arc<S>, followers: Vec<Arc<dyn LogFollower>>, prog
 where
     S: DocumentReader + ChangeLog,
 {
-    let mut following = Following { store, followers, progress, known: BTreeSet::new(), failures: 0 };
+    let known = BTreeSet::new();
+    let mut following = Following { store, followers, progress, known, is_in_doubt: false, failures: 0 };
     loop {
-        let Err(error) = following.scan_and_tail().await;
-        if matches!(error, StoreError::Trimmed { .. }) {
-            tracing::info!(%error, "scanning anew");
-        } else {
-            following.pause(&error).await;
+        match following.scan_and_tail().await {
+            Ok(()) => tracing::info!("the store is complete again; scanning anew"),
+            Err(error @ StoreError::Trimmed { .. }) => tracing::info!(%error, "scanning anew"),
+            Err(error) => following.pause(&error).await,
         }
     }
 }
@@ -118,19 +117,29 @@ struct Following<S> {
     progress: Arc<FollowProgress>,
     /// All shops that were folded, so that a rescan can tell which ones vanished.
     known: BTreeSet<ShopId>,
+    /// The last scan missed known shops of a store that is not complete: one that was flushed and is being filled again.
+    /// They go on being shown until it is.
+    is_in_doubt: bool,
     /// In a row.
     failures: u32,
 }
 
 impl<S: DocumentReader + ChangeLog> Following<S> {
-    async fn scan_and_tail(&mut self) -> Result<Infallible, StoreError> {
+    /// Returns when a scan is due that no error asks for.
+    async fn scan_and_tail(&mut self) -> Result<(), StoreError> {
         let mut positions = self.store.head().await?;
         self.scan().await?;
         self.progress.rescans.fetch_add(1, Ordering::Relaxed);
         self.caught_up();
         loop {
             match self.step(&mut positions).await {
-                Ok(()) => self.caught_up(),
+                Ok(()) => {
+                    self.caught_up();
+                    if self.is_in_doubt && self.store.identity().await.is_ok_and(|identity| identity.complete)
+                    {
+                        return Ok(());
+                    }
+                }
                 // Positions stay good through an outage; a scan would only add load to a store that suffers.
                 Err(error) if error.is_transient() => self.pause(&error).await,
                 Err(error) => return Err(error),
@@ -156,6 +165,8 @@ impl<S: DocumentReader + ChangeLog> Following<S> {
     }
 
     async fn scan(&mut self) -> Result<(), StoreError> {
+        // Before the scan: it then finds all that is complete.
+        let is_complete = self.store.identity().await?.complete;
         let mut found = BTreeSet::new();
         let mut after = None;
         loop {
@@ -174,8 +185,13 @@ impl<S: DocumentReader + ChangeLog> Following<S> {
                 break;
             }
         }
-        self.known.difference(&found).for_each(|shop_id| self.vanished(*shop_id));
-        self.known = found;
+        self.is_in_doubt = !is_complete && !self.known.is_subset(&found);
+        if self.is_in_doubt {
+            self.known.extend(found);
+        } else {
+            self.known.difference(&found).for_each(|shop_id| self.vanished(*shop_id));
+            self.known = found;
+        }
         Ok(())
     }
 

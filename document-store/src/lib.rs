@@ -6,15 +6,22 @@
 
 mod position; //       where in the log a save stands       -> Position, Positions
 mod traits; //         what a store promises                -> DocumentReader, DocumentWriter, ChangeLog
+mod log_entry; //      one log entry as bytes
 pub mod lmdb; //       the default: one directory, one writing process, any number of reading ones
+#[cfg(feature = "redis")]
+pub mod redis; //      for many hosts: a server, a replicated pair, a cluster
 pub mod memory; //     for tests of those who use a store
+pub mod address; //    one configured text                  -> which store
+pub mod selected; //   that store                           -> one handle to read, one to write
 pub mod follow; //     the change log                       -> LogFollower, in order, for as long as it is polled
 pub mod near_cache; // list and detail parts                -> resident ones, read without a lock
 pub mod conformance; // what every store is held to
 
+pub use address::StoreAddress;
 pub use follow::{FollowProgress, LogFollower, follow};
 pub use near_cache::{NearCache, Seen};
 pub use position::{Position, Positions};
+pub use selected::{SelectedReader, SelectedWriter};
 pub use traits::{
     ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogEntry, LogPage, Lookup, Projected, Put,
     Scan, StoreError, Stored, WriterContact,

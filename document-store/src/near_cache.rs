@@ -195,6 +195,10 @@ impl<S: DocumentReader> DocumentReader for NearCache<S> {
     async fn writer_contacts(&self) -> Result<Vec<WriterContact>, StoreError> {
         self.store.writer_contacts().await
     }
+
+    fn neighbourhood(&self, shop_id: ShopId) -> u16 {
+        self.store.neighbourhood(shop_id)
+    }
 }
 
 impl<S: DocumentReader> NearCache<S> {

@@ -86,6 +86,13 @@ pub trait DocumentReader: Send + Sync + 'static {
 
     /// What is known about each writer of the document, in the order of `Writer::OF_THE_DOCUMENT`.
     fn writer_contacts(&self) -> impl Future<Output = Result<Vec<WriterContact>, StoreError>> + Send;
+
+    /// Shops of one neighbourhood are got together cheaper than those of several: whoever splits a gather splits it there.
+    /// All are of one where that makes no difference.
+    fn neighbourhood(&self, shop_id: ShopId) -> u16 {
+        let _ = shop_id;
+        0
+    }
 }
 
 /// What the invalidator is given.
@@ -106,7 +113,9 @@ pub trait DocumentWriter: DocumentReader {
         at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Stores a changed-since cursor; ordered after all updates that returned before the call.
+    /// Stores a changed-since cursor; ordered after all updates that returned before the call. A store that may have lost
+    /// saves forgets its cursors, and refuses later ones (`Unavailable`) until [`Revision::ZERO`] is stored, which is what
+    /// a full resync begins with.
     fn save_cursor(
         &self,
         writer: Writer,

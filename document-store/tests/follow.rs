@@ -106,6 +106,7 @@ async fn an_outage_costs_no_scan() {
 #[tokio::test(start_paused = true)]
 async fn a_swapped_store_is_scanned_and_what_it_lost_vanishes() {
     let Followed { store, told, cache, progress } = followed().await;
+    store.mark_complete().await.unwrap();
     store.lose(shop(2));
     store.raise_activation();
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -114,6 +115,29 @@ async fn a_swapped_store_is_scanned_and_what_it_lost_vanishes() {
     told.sort_unstable();
     assert_eq!(told, ["fold 1", "fold 3", "fold 4", "fold 5", "vanished 2"]);
     assert!(cache.pin().get(shop(2)).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn shops_of_a_flushed_store_go_on_being_shown_until_it_is_full_again() {
+    let Followed { store, told, cache, progress } = followed().await;
+    for number in 1..=4 {
+        store.lose(shop(number));
+    }
+    store.raise_activation();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!((told.take(), progress.rescans()), (vec!["fold 5".to_owned()], 2));
+    assert!(cache.pin().get(shop(1)).is_some(), "that it is not there means nothing yet");
+    for number in [1, 3] {
+        save(&store, number, shop_section(2, "again", &[])).await;
+    }
+    store.mark_complete().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let told = told.take();
+    assert!(told.contains(&"vanished 2".to_owned()) && told.contains(&"vanished 4".to_owned()), "{told:?}");
+    assert!(cache.pin().get(shop(2)).is_none() && cache.pin().get(shop(3)).is_some());
+    assert_eq!(progress.rescans(), 3);
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert_eq!(progress.rescans(), 3);
 }
 
 #[tokio::test(start_paused = true)]

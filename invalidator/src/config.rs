@@ -5,6 +5,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use document_store::StoreAddress;
 use serde::Deserialize;
 use service_runtime::logs::LogFormat;
 use shop_id::Writer;
@@ -16,9 +17,13 @@ use subscription::Settings;
 pub struct Config {
     /// Where `/livez`, `/readyz`, `/startupz` and `/metrics` are answered.
     pub ops: SocketAddr,
-    /// The directory of the document store; created if it is not there.
-    pub store: PathBuf,
-    /// The largest size of the store's data file.
+    /// The document store, created if it is not there: a directory, or with the feature `redis`
+    /// `redis://host:port/name`.
+    pub store: StoreAddress,
+    /// A file that holds the password of the store's user.
+    #[serde(default)]
+    pub store_password_file: Option<PathBuf>,
+    /// The largest size of the data file of a store that is a directory.
     #[serde(default)]
     pub store_map_bytes: MapBytes,
     /// Entries of the change log that are kept, over all shards, however young: whoever follows it and was away for

@@ -11,10 +11,11 @@ mod plan; //        an answer, a look at what is held  -> as little as possible 
 pub mod save; //    `project` in an atomic update      -> durable, or a reason to try again
 pub mod audit; //   stored documents, one by one       -> sections in doubt
 pub mod heal; //    sections in doubt                  -> refetches at bulk priority
+pub mod rewind; //  a store that may have lost saves   -> all of each writer, again
 pub mod trim; //    the change log                     -> a day of it, and not too much
 pub mod config; //  what an operator can say
 pub mod metrics; // what is counted
-mod open; //        a directory                        -> the store, once it can be had
+mod open; //        what the configuration says        -> the store, once it can be had
 mod program; //     all of these, until the end begins
 #[cfg(test)]
 mod tests;

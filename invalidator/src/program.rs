@@ -14,7 +14,7 @@ use crate::audit::Audit;
 use crate::config::Config;
 use crate::metrics::InvalidatorMetrics;
 use crate::save::Saver;
-use crate::{heal, open, trim};
+use crate::{heal, open, rewind, trim};
 
 /// Names our queues among those of other subscribers.
 const SUBSCRIBER: &str = "invalidator";
@@ -63,8 +63,7 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
         log_entries_max: config.log_entries_max.get(),
     };
     let saver = start(Arc::new(store), followed.into(), &pace, &context);
-    let directory = config.store.display();
-    tracing::info!(store = %directory, "saving what the writers change");
+    tracing::info!(store = %config.store, "saving what the writers change");
     tokio::select! {
         () = context.drain.begun() => Ok(()),
         error = saver.unusable() => Err(error.into()),
@@ -129,6 +128,8 @@ where
         if let Some(place) = doubted.iter().position(|doubted| doubted.writer == writer) {
             drain.spawn(doubted.swap_remove(place).heal(subscription.requests(), drain.clone()));
         }
+        let (store, saver) = (Arc::clone(&store), Arc::clone(&saver));
+        drain.spawn(rewind::watch(store, saver, writer, subscription.requests(), drain.clone()));
         drain.spawn(subscription.follow(open, drain.clone()));
     }
     let audit = Audit::new(Arc::clone(&store), doubts, ours.clone());

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use document_store::{DocumentWriter, Put, StoreError};
+use document_store::{DocumentWriter, Identity, Put, StoreError};
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
@@ -94,6 +94,13 @@ impl<S: DocumentWriter> Saver<S> {
         self.is_complete.store(true, Ordering::Relaxed);
         self.metrics.complete.set(1);
         Ok(())
+    }
+
+    /// A store that was lost is not complete any more.
+    pub(crate) fn see(&self, identity: Identity) {
+        if !identity.complete && self.is_complete.swap(false, Ordering::Relaxed) {
+            self.metrics.complete.set(0);
+        }
     }
 
     async fn save_group(

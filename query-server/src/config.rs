@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use document_store::StoreAddress;
 use document_store::near_cache::NearCacheLimits;
 use serde::{Deserialize, Deserializer};
 use service_runtime::logs::LogFormat;
@@ -24,8 +25,11 @@ pub struct Config {
     pub public: SocketAddr,
     /// `/livez`, `/readyz`, `/startupz`, `/metrics`.
     pub ops: SocketAddr,
-    /// The directory of the document store; it may come into being later.
-    pub store: PathBuf,
+    /// The document store, which may come into being later: a directory, or with the feature `redis`
+    /// `redis://host:port/name`.
+    pub store: StoreAddress,
+    /// A file that holds the password of the store's user.
+    pub store_password_file: Option<PathBuf>,
     /// An HTML file served at `/`; without it `/` is not found.
     pub home_page: Option<PathBuf>,
     /// How log lines look.
@@ -107,7 +111,8 @@ impl Default for Config {
         Self {
             public: local(8080),
             ops: local(8081),
-            store: PathBuf::from("store"),
+            store: PathBuf::from("store").into(),
+            store_password_file: None,
             home_page: None,
             log_format: LogFormat::default(),
             worker_threads: 0,

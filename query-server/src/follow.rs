@@ -1,12 +1,12 @@
 //! The store's change log -> near cache, lists, those who wait; and the background looks that requests rely on.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use document_store::lmdb::LmdbReader;
-use document_store::{ChangeLog, DocumentReader, LogFollower, StoreError, Stored, follow};
+use document_store::{
+    ChangeLog, DocumentReader, LogFollower, SelectedReader, StoreAddress, StoreError, Stored, follow,
+};
 use jiff::Timestamp;
 use service_runtime::program::Context;
 use service_runtime::{Clock, Readiness};
@@ -36,18 +36,18 @@ pub fn expect_store(readiness: &Readiness) {
     readiness.expect(TEXT, "waiting for the lists");
 }
 
-/// Waits until the directory is there, saying why not yet.
+/// Waits until the store is there, saying why not yet.
 ///
 /// # Errors
 /// What does not get better by waiting.
-pub async fn open_store(directory: &Path, readiness: &Readiness) -> Result<LmdbReader, StoreError> {
+pub async fn open_store(address: &StoreAddress, readiness: &Readiness) -> Result<SelectedReader, StoreError> {
     let waiting = |error: &StoreError| {
         tracing::debug!(%error, "waiting for the store");
         readiness.expect(STORE, error.to_string());
     };
-    let opened = LmdbReader::wait_for(directory, waiting).await?;
+    let opened = SelectedReader::wait_for(address, waiting).await?;
     readiness.hold(STORE);
-    tracing::info!(store = %directory.display(), "the store is open");
+    tracing::info!(store = %address, "the store is open");
     Ok(opened)
 }
 

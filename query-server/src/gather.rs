@@ -147,8 +147,12 @@ impl<S: DocumentReader> Gathering<S> {
         }
         add(&self.counters.card_misses, count(absent.len()));
         add(&self.counters.card_hits, count(shop_ids.len() - absent.len()));
+        // Neighbours share a group, so that it has one node to wait for. They land in the order of their places.
+        let mut by_group: Vec<usize> = (0..absent.len()).collect();
+        by_group.sort_by_key(|place| self.near.neighbourhood(absent[*place]));
+        let grouped: Vec<ShopId> = by_group.iter().map(|place| absent[*place]).collect();
         let mut boarded = Vec::with_capacity(absent.len());
-        for group in absent.chunks(absent.len().div_ceil(GROUPS_MAX).max(1)) {
+        for group in grouped.chunks(absent.len().div_ceil(GROUPS_MAX).max(1)) {
             let near = Arc::clone(&self.near);
             let fetch = async move |shop_ids: Vec<ShopId>| {
                 let got = near.gather(&shop_ids).await;
@@ -156,7 +160,9 @@ impl<S: DocumentReader> Gathering<S> {
             };
             boarded.extend(self.cards.board(group, FLIGHT_MAX, fetch));
         }
-        let mut boarded = boarded.into_iter();
+        let mut boarded: Vec<_> = by_group.into_iter().zip(boarded).collect();
+        boarded.sort_by_key(|(place, _)| *place);
+        let mut boarded = boarded.into_iter().map(|(_, boarded)| boarded);
         let mut gathered = Vec::with_capacity(answers.len());
         for answer in answers {
             gathered.push(match answer {

@@ -89,8 +89,9 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
     let public = accept::listen(&config, &Door::new(Arc::clone(&front), &config), &context.drain).await?;
     tracing::info!(%public, ops = %config.ops, "listening");
 
+    let address = config.store.clone().with_password_file(config.store_password_file.as_deref())?;
     let store = tokio::select! {
-        opened = follow::open_store(&config.store, &context.readiness) => opened?,
+        opened = follow::open_store(&address, &context.readiness) => opened?,
         () = context.drain.begun() => return Ok(()),
     };
     let search = Arc::new(Searches::within(config.text_limits())?);

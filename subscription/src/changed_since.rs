@@ -246,6 +246,7 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
 
     /// Learns from where to follow while the pages are fetched, and begins to fetch them.
     async fn begin_resync(&self, progress: &mut Progress) {
+        self.forget_cursor(progress).await;
         for failures in 1.. {
             match self.question(Revision::ZERO, 1).await {
                 Ok(answer) => {
@@ -309,8 +310,8 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
         }
     }
 
-    /// The cursor is forgotten first, so that a crash in between does not end the resync.
-    async fn resync_on_request(&self, progress: &mut Progress, request: ResyncRequest) -> Result<(), Ended> {
+    /// First of all, so that a crash in between does not end the resync. It also tells the follower that one begins.
+    async fn forget_cursor(&self, progress: &mut Progress) {
         for failures in 1.. {
             match self.follower.save_cursor(self.writer(), Revision::ZERO).await {
                 Ok(()) => break,
@@ -318,6 +319,10 @@ impl<R: WriterReads, F: Follower> ChangedSince<R, F> {
             }
         }
         progress.stored = Revision::ZERO;
+    }
+
+    async fn resync_on_request(&self, progress: &mut Progress, request: ResyncRequest) -> Result<(), Ended> {
+        self.forget_cursor(progress).await;
         self.wanted.send(Wanted::Forget).await.map_err(|_| Ended)?;
         progress.waiting.push(request.done);
         self.spawn_resync(progress);

@@ -29,8 +29,8 @@ pub trait Follower: Send + Sync + 'static {
     /// The changed-since cursor last stored, `None` before the first full resync was complete.
     fn cursor(&self, writer: Writer) -> impl Future<Output = Result<Option<Revision>, SaveError>> + Send;
 
-    /// Stores the cursor, after the saves that it covers. [`Revision::ZERO`] forgets it: the next start begins with a
-    /// full resync, so `cursor` may answer that or `None`.
+    /// Stores the cursor, after the saves that it covers. [`Revision::ZERO`] forgets it: a full resync begins, or the next
+    /// start does with one, so `cursor` may answer that or `None`.
     fn save_cursor(
         &self,
         writer: Writer,

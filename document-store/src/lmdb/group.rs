@@ -8,9 +8,9 @@ use shop_document::ShopDocument;
 use shop_id::ShopId;
 use tokio::sync::{mpsc, oneshot};
 
-use super::entry;
 use super::tables::{Tables, key, log_key};
 use super::wake::Bell;
+use crate::log_entry as entry;
 use crate::traits::shard_of;
 use crate::{Lookup, Projected, Put, StoreError};
 

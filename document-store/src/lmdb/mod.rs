@@ -7,7 +7,6 @@
 //! | `meta` | names | numbers, positions, times |
 
 mod tables; // databases, and what is read from them
-mod entry; //  one log entry as bytes
 mod wake; //   a bell file                  -> readers wake up without polling
 mod create; // a directory                  -> a store with one writing process
 mod group; //  updates that arrive together -> one transaction, one fsync

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use shop_document::{DetailPart, ListPart, ShopDocument};
 use shop_id::{Revision, ShopId, Writer};
 
-use super::entry;
+use crate::log_entry as entry;
 use crate::traits::{held_of, new_contacts, visible};
 use crate::{Identity, LogPage, Lookup, Position, Positions, Scan, StoreError, Stored, WriterContact};
 

@@ -12,11 +12,11 @@ use shop_id::{Revision, ShopId, Writer};
 use tokio::sync::{mpsc, oneshot};
 
 use super::create::{activation_now, create, locked};
-use super::entry;
 use super::group::{Group, Job};
 use super::reader::LmdbReader;
 use super::tables::{Tables, cursor_bytes, has_part, key, log_key};
 use super::wake::{Bell, Listener};
+use crate::log_entry as entry;
 use crate::{
     ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogPage, Lookup, Position, Positions,
     Projected, Put, Scan, StoreError, WriterContact,

@@ -59,7 +59,7 @@ async fn it_starts_before_everybody_else_and_ends_in_order() {
     let config = config(directory.path());
     let (context, program) = running(&config);
     until_ready(&context, &program).await;
-    assert!(config.store.join("data.mdb").is_file());
+    assert!(directory.path().join("not/there/yet/store/data.mdb").is_file());
     ended(&context, program).await.unwrap();
 }
 
@@ -107,11 +107,12 @@ async fn an_end_that_begins_while_the_store_is_waited_for_is_orderly() {
 async fn a_larger_map_is_taken_at_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = config(directory.path());
-    config.store = directory.path().join("store");
+    let at = directory.path().join("store");
+    config.store = at.clone().into();
     let small = LmdbOptions { map_bytes: 1 << 20, ..LmdbOptions::default() };
-    drop(LmdbWriter::open(&config.store, small).unwrap());
+    drop(LmdbWriter::open(&at, small).unwrap());
     // Its writing thread ends a moment later.
-    let lock = std::fs::File::open(config.store.join("writer.lock")).unwrap();
+    let lock = std::fs::File::open(at.join("writer.lock")).unwrap();
     lock.lock().unwrap();
     drop(lock);
     let (context, program) = running(&config);

@@ -36,7 +36,7 @@ async fn a_server_that_starts_before_its_store_answers_once_it_is_there() {
     let config = Config {
         public: free,
         ops: "127.0.0.1:0".parse().unwrap(),
-        store: at.clone(),
+        store: at.clone().into(),
         worker_threads: 2,
         ..Config::default()
     };
@@ -137,7 +137,7 @@ async fn a_drain_that_has_begun_ends_a_start_that_still_waits() {
     let config = Config {
         ops: "127.0.0.1:0".parse().unwrap(),
         public: "127.0.0.1:0".parse().unwrap(),
-        store: directory.path().join("never"),
+        store: directory.path().join("never").into(),
         ..Config::default()
     };
     let context = Context { drain: Drain::new(), ..Context::default() };

@@ -11,7 +11,7 @@ use shop_id::ShopId;
 use crate::{LogEntry, Position};
 
 /// Everything but the position, which is the key.
-pub(super) fn encode(shop_id: ShopId, saved_at: Timestamp, before: &[u64], after: &[u64]) -> Vec<u8> {
+pub(crate) fn encode(shop_id: ShopId, saved_at: Timestamp, before: &[u64], after: &[u64]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(32 + 2 * (before.len() + after.len()));
     bytes.extend_from_slice(&shop_id.get().to_le_bytes());
     bytes.extend_from_slice(&saved_at.as_microsecond().to_le_bytes());
@@ -24,7 +24,7 @@ pub(super) fn encode(shop_id: ShopId, saved_at: Timestamp, before: &[u64], after
 }
 
 /// `None`: these bytes are no entry.
-pub(super) fn decode(position: Position, bytes: &[u8]) -> Option<LogEntry> {
+pub(crate) fn decode(position: Position, bytes: &[u8]) -> Option<LogEntry> {
     let (shop_id, bytes) = bytes.split_first_chunk()?;
     let (saved_at, bytes) = bytes.split_first_chunk()?;
     let (&stayed, bytes) = bytes.split_first()?;

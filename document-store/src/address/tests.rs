@@ -1,0 +1,87 @@
+use super::*;
+
+fn redis_at(text: &str) -> RedisAddress {
+    match StoreAddress::parse(text) {
+        Ok(StoreAddress::Redis(address)) => address,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_text_without_scheme_is_a_directory() {
+    assert_eq!(StoreAddress::parse("data/store"), Ok(StoreAddress::Lmdb(PathBuf::from("data/store"))));
+    assert_eq!(StoreAddress::parse("data/store").unwrap().to_string(), "data/store");
+}
+
+#[test]
+fn everything_can_be_said_in_one_text() {
+    let address = redis_at(
+        "rediss://query:p%40ss@a:7001,b,[::1]:7003/shops?cluster=true&shards=12&wait_replicas=1&timeout_ms=250&ca_file=/etc/ca%20file.pem",
+    );
+    let hosts = [("a", 7001), ("b", 6379), ("::1", 7003)].map(|(host, port)| (host.to_owned(), port));
+    assert_eq!(address.hosts, hosts);
+    assert_eq!(address.username.as_deref(), Some("query"));
+    assert_eq!(address.password.as_ref().map(Secret::reveal), Some("p@ss"));
+    assert_eq!((address.name.as_str(), address.shards, address.wait_replicas), ("shops", 12, 1));
+    assert!(address.has_tls && address.is_cluster);
+    assert_eq!(address.patience, Duration::from_millis(250));
+    assert_eq!(address.ca_file.as_deref(), Some(Path::new("/etc/ca file.pem")));
+}
+
+#[test]
+fn what_is_not_said_is_sensible() {
+    let address = redis_at("redis://cache.internal");
+    assert_eq!(address.to_string(), "redis://cache.internal:6379/shopfront");
+    assert_eq!((address.shards, address.wait_replicas, address.is_cluster), (6, 0, false));
+    assert_eq!((address.username, address.password), (None, None));
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let text = "redis://:s3cret@a:1/name";
+    let address = StoreAddress::parse(text).unwrap();
+    for shown in [format!("{address}"), format!("{address:?}"), format!("{:?}", redis_at(text))] {
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+    for wrong in ["redis://u:s3cret@a:port/name", "mysql://u:s3cret@a/name", "redis://u:s3cret@a/na me"] {
+        let refused = StoreAddress::parse(wrong).unwrap_err();
+        assert!(!refused.contains("s3cret") && refused.contains("(hidden)"), "{refused}");
+    }
+}
+
+#[test]
+fn nonsense_is_refused_with_the_expected_form() {
+    for (given, expected) in [
+        ("", "expected a directory or `redis://host:port/name`"),
+        ("mongodb://a/b", "expected a directory, `redis://host:port/name`"),
+        ("redis:///name", "`` is no server, expected `host:port`"),
+        ("redis://a:seven/name", "`a:seven` is no server"),
+        ("redis://a,/name", "`` is no server"),
+        ("redis://a/{tag}", "`{tag}` is no name"),
+        ("redis://a/b?shards=0", "`shards=0`: expected 1 to 256"),
+        ("redis://a/b?cluster=yes", "`cluster=yes`: expected `true` or `false`"),
+        ("redis://a/b?clustr=true", "`clustr` is no setting, expected `cluster`"),
+        ("redis://a/b?ca_file=/x", "`ca_file` is for `rediss://`"),
+    ] {
+        let refused = StoreAddress::parse(given).unwrap_err();
+        assert!(refused.contains(expected), "{given}: {refused}");
+    }
+}
+
+#[test]
+fn a_password_comes_from_a_file_without_its_line_end() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "s3cret\n").unwrap();
+    let address = StoreAddress::parse("redis://query@a/b").unwrap();
+    let StoreAddress::Redis(with) = address.clone().with_password_file(Some(file.path())).unwrap() else {
+        panic!("still Redis")
+    };
+    assert_eq!(with.password.as_ref().map(Secret::reveal), Some("s3cret"));
+    assert_eq!(address.clone().with_password_file(None).unwrap(), address);
+    std::fs::write(file.path(), "\n").unwrap();
+    let refused = address.with_password_file(Some(file.path())).unwrap_err();
+    assert!(refused.to_string().ends_with("is empty"), "{refused}");
+    let refused =
+        StoreAddress::from(PathBuf::from("data/store")).with_password_file(Some(file.path())).unwrap_err();
+    assert!(refused.to_string().contains("leave out `store_password_file`"), "{refused}");
+}

@@ -1,0 +1,319 @@
+//! Another process -> a new activation.
+//!
+//! See the head of [`super`]: a process that does not know our scripts may have lost what another one acknowledged. The
+//! writer then looks at all shards and at who serves them, decides ([`judge`], pure), and only then lets saves go on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+use redis::Value;
+use shop_id::Writer;
+use tokio::sync::Mutex;
+
+use super::failed::Failed;
+use super::meta::{FORMAT, Meta};
+use super::reader::Store;
+use super::scripts::{BEGIN, Condition, Named, Scripts};
+use super::server::Info;
+use crate::{Identity, StoreError};
+
+/// Two writers that find the same loss raise the activation one after the other; more turns than this are no coincidence.
+const TURNS_MAX: u32 = 8;
+
+/// What was decided about the store as it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The processes that served it serve it still.
+    Same { activation: u32 },
+    /// A process that still serves gave shards away: nothing was lost.
+    HandedOver { activation: u32 },
+    /// Saves may be lost; `is_whole`: a few of the newest at most.
+    Begin { activation: u32, is_whole: bool },
+}
+
+/// `run_ids` serve the shards now, `masters` are all processes that serve anything; `known` is the newest activation that
+/// this process has seen, `now` seconds since 1970.
+pub(super) fn judge(
+    metas: &[Meta],
+    run_ids: &[&str],
+    masters: &BTreeSet<String>,
+    known: u32,
+    now: u32,
+) -> Verdict {
+    let newest = metas.iter().filter_map(|meta| meta.activation).max();
+    let next = newest.unwrap_or(0).max(known).saturating_add(1).max(now);
+    let Some(activation) = newest.filter(|_| metas.iter().all(|meta| meta.activation.is_some())) else {
+        return Verdict::Begin { activation: next, is_whole: false };
+    };
+    // Another writer, or we, began a new activation and did not get to the end.
+    if metas.iter().any(|meta| meta.activation != Some(activation)) {
+        return Verdict::Begin { activation: next, is_whole: true };
+    }
+    let mut handed_over = false;
+    for (meta, run_id) in metas.iter().zip(run_ids) {
+        match &meta.run_id {
+            Some(before) if before == run_id => {}
+            Some(before) if masters.contains(before) => handed_over = true,
+            _ => return Verdict::Begin { activation: next, is_whole: true },
+        }
+    }
+    if handed_over { Verdict::HandedOver { activation } } else { Verdict::Same { activation } }
+}
+
+/// Lets saves through that the store's processes vouch for.
+#[derive(Debug, Default)]
+pub(super) struct Fence {
+    scripts: ArcSwapOption<Scripts>,
+    /// Held by the one who looks.
+    looking: Mutex<()>,
+}
+
+impl Fence {
+    /// The scripts of the activation that was seen last.
+    pub(super) async fn scripts(&self, store: &Store) -> Result<Arc<Scripts>, StoreError> {
+        match self.scripts.load_full() {
+            Some(scripts) => Ok(scripts),
+            None => {
+                let _looking = self.looking.lock().await;
+                self.look_alone(store, true).await.map(|(_, scripts)| scripts)
+            }
+        }
+    }
+
+    /// The activation that was seen last; 0: none yet.
+    fn known(&self) -> u32 {
+        self.scripts.load().as_ref().map_or(0, |scripts| scripts.activation)
+    }
+
+    /// A save with these scripts was refused: look, unless somebody has looked since.
+    pub(super) async fn look_past(&self, store: &Store, refused: &Arc<Scripts>) -> Result<(), StoreError> {
+        let _looking = self.looking.lock().await;
+        let current = self.scripts.load_full();
+        if current.is_some_and(|current| !Arc::ptr_eq(&current, refused)) {
+            return Ok(());
+        }
+        self.look_alone(store, true).await.map(drop)
+    }
+
+    /// Looks at all shards and at who serves them; begins a new activation where saves may be lost.
+    pub(super) async fn look(&self, store: &Store) -> Result<Identity, StoreError> {
+        let _looking = self.looking.lock().await;
+        self.look_alone(store, false).await.map(|(identity, _)| identity)
+    }
+
+    /// `were_refused`: the scripts are not everywhere where they should be.
+    async fn look_alone(
+        &self,
+        store: &Store,
+        were_refused: bool,
+    ) -> Result<(Identity, Arc<Scripts>), StoreError> {
+        for _ in 0..TURNS_MAX {
+            let metas = store.metas().await?;
+            metas.iter().try_for_each(|meta| store.check_format(meta))?;
+            let infos = infos(store).await?;
+            let run_ids: Vec<&str> = infos.iter().map(|info| info.run_id.as_str()).collect();
+            let masters = masters(store, &metas, &run_ids).await?;
+            match judge(&metas, &run_ids, &masters, self.known(), now()) {
+                Verdict::Same { activation } => {
+                    return self.adopt(store, &metas, activation, were_refused).await;
+                }
+                Verdict::HandedOver { activation } => {
+                    let (identity, scripts) = self.adopt(store, &metas, activation, true).await?;
+                    for (shard, run_id) in (0..).zip(&run_ids) {
+                        let noted = note(store, shard, &scripts, ("run", run_id), Condition::Any).await;
+                        noted.map_err(|failed| failed.told(&store.name))?;
+                    }
+                    return Ok((identity, scripts));
+                }
+                Verdict::Begin { activation, is_whole } => {
+                    tracing::warn!(activation, store = %store.name, "saves may be lost; beginning a new activation");
+                    begin(store, &metas, &run_ids, activation, is_whole).await?;
+                }
+            }
+        }
+        let reason = "other writers begin new activations without end".to_owned();
+        Err(StoreError::Unavailable { store: store.name.clone(), reason })
+    }
+
+    /// Loads the scripts everywhere, which is what lets saves through.
+    async fn adopt(
+        &self,
+        store: &Store,
+        metas: &[Meta],
+        activation: u32,
+        were_refused: bool,
+    ) -> Result<(Identity, Arc<Scripts>), StoreError> {
+        let identity = store.identity_of(metas)?;
+        let current = self.scripts.load_full().filter(|current| current.activation == activation);
+        if let Some(current) = &current
+            && !were_refused
+        {
+            store.see(identity);
+            return Ok((identity, Arc::clone(current)));
+        }
+        let scripts = current.unwrap_or_else(|| Arc::new(Scripts::of(activation)));
+        let shards = if store.front.is_cluster() { store.keys.shards() } else { 1 };
+        let load = |shard: u16, script: &Named| {
+            let mut command = redis::cmd("SCRIPT");
+            command.arg("LOAD").arg(&script.text);
+            let route = store.keys.route(shard);
+            async move { store.front.ask(route, &command).await.map_err(|failed| failed.told(&store.name)) }
+        };
+        let loads = (0..shards).flat_map(|shard| [load(shard, &scripts.save), load(shard, &scripts.note)]);
+        try_join_all(loads).await?;
+        self.scripts.store(Some(Arc::clone(&scripts)));
+        store.see(identity);
+        Ok((identity, scripts))
+    }
+}
+
+fn now() -> u32 {
+    u32::try_from(Timestamp::now().as_second()).unwrap_or(u32::MAX / 2)
+}
+
+/// Of the process of each shard. One that may evict documents is refused when it turns up, too.
+async fn infos(store: &Store) -> Result<Vec<Info>, StoreError> {
+    let infos = if store.front.is_cluster() {
+        try_join_all((0..store.keys.shards()).map(|shard| store.info(shard))).await?
+    } else {
+        vec![store.info(0).await?; usize::from(store.keys.shards())]
+    };
+    for info in &infos {
+        info.check(&store.name)?;
+        if info.is_replica {
+            store.front.look_again();
+            let reason = "the server is a replica now; looking for the master".to_owned();
+            return Err(StoreError::Unavailable { store: store.name.clone(), reason });
+        }
+    }
+    Ok(infos)
+}
+
+/// Only asked for where a shard has changed hands.
+async fn masters(store: &Store, metas: &[Meta], run_ids: &[&str]) -> Result<BTreeSet<String>, StoreError> {
+    let is_same = metas.iter().zip(run_ids).all(|(meta, run_id)| meta.run_id.as_deref() == Some(*run_id));
+    if is_same || !store.front.is_cluster() {
+        return Ok(BTreeSet::new());
+    }
+    let masters = store.front.run_ids_of_masters().await.map_err(|failed| failed.told(&store.name))?;
+    Ok(masters.into_iter().collect())
+}
+
+/// All shards, the cursors first: should we die on the way, the next start begins with a full resync.
+async fn begin(
+    store: &Store,
+    metas: &[Meta],
+    run_ids: &[&str],
+    activation: u32,
+    is_whole: bool,
+) -> Result<(), StoreError> {
+    let mut forget = redis::cmd("HDEL");
+    forget.arg(store.keys.meta(0));
+    for writer in Writer::OF_THE_DOCUMENT {
+        forget.arg(format!("cursor:{writer}"));
+    }
+    store.front.ask(store.keys.route(0), &forget).await.map_err(|failed| failed.told(&store.name))?;
+    for ((shard, meta), run_id) in (0..).zip(metas).zip(run_ids) {
+        let mut command = redis::cmd("EVAL");
+        command.arg(BEGIN).arg(2).arg(store.keys.meta(shard)).arg(store.keys.log(shard));
+        command.arg(meta.activation.map(|held| held.to_string()).unwrap_or_default());
+        command.arg(activation).arg(*run_id).arg(FORMAT).arg(store.keys.shards()).arg(u8::from(is_whole));
+        let begun = store.front.ask(store.keys.route(shard), &command).await;
+        if begun.map_err(|failed| failed.told(&store.name))? != Value::Int(1) {
+            // Another writer is at it: look again at what it made.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// What became of a field that was to be noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noted {
+    /// It stands there, or something greater does.
+    Done,
+    /// There was nothing to replace.
+    NothingHeld,
+    /// The activation is another one by now, or the process is.
+    Fenced,
+}
+
+/// One field of a shard's `meta`.
+pub(super) async fn note(
+    store: &Store,
+    shard: u16,
+    scripts: &Scripts,
+    (field, value): (&str, &str),
+    condition: Condition,
+) -> Result<Noted, Failed> {
+    let mut command = redis::cmd("EVALSHA");
+    command.arg(&scripts.note.hash).arg(1).arg(store.keys.meta(shard));
+    command.arg(scripts.activation).arg(field).arg(value).arg(condition.name());
+    match store.front.ask(store.keys.route(shard), &command).await {
+        Ok(Value::Int(-1)) => Ok(Noted::Fenced),
+        Ok(Value::Int(-2)) => Ok(Noted::NothingHeld),
+        Ok(_) => Ok(Noted::Done),
+        Err(failed) if failed.is_no_script() => Ok(Noted::Fenced),
+        Err(failed) => Err(failed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(activation: u32, run_id: &str) -> Meta {
+        Meta { activation: Some(activation), run_id: Some(run_id.to_owned()), ..Meta::default() }
+    }
+
+    #[test]
+    fn a_new_activation_begins_where_saves_may_be_lost_and_only_there() {
+        let gone = Meta::default();
+        let begin = |activation, is_whole| Verdict::Begin { activation, is_whole };
+        for (case, metas, run_ids, masters, expected) in [
+            ("a new store", [gone.clone(), gone.clone()], ["a", "a"], [""; 2], begin(100, false)),
+            (
+                "all as before",
+                [meta(7, "a"), meta(7, "b")],
+                ["a", "b"],
+                ["a", "b"],
+                Verdict::Same { activation: 7 },
+            ),
+            ("a node was flushed", [meta(7, "a"), gone], ["a", "b"], ["a", "b"], begin(100, false)),
+            ("a restart", [meta(7, "a"), meta(7, "b")], ["a", "c"], ["a", "c"], begin(100, true)),
+            (
+                "a moved slot",
+                [meta(7, "a"), meta(7, "b")],
+                ["a", "a"],
+                ["a", "b"],
+                Verdict::HandedOver { activation: 7 },
+            ),
+            (
+                "a writer that died on the way",
+                [meta(8, "a"), meta(7, "a")],
+                ["a", "a"],
+                [""; 2],
+                begin(100, true),
+            ),
+            (
+                "a clock that went back",
+                [meta(200, "a"), meta(200, "b")],
+                ["a", "c"],
+                [""; 2],
+                begin(201, true),
+            ),
+        ] {
+            let masters = masters.map(str::to_owned).into();
+            assert_eq!(judge(&metas, &run_ids, &masters, 0, 100), expected, "{case}");
+        }
+        let metas = [Meta::default()];
+        assert_eq!(
+            judge(&metas, &["a"], &BTreeSet::new(), 300, 100),
+            begin(301, false),
+            "seen before the flush"
+        );
+    }
+}

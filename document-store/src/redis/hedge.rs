@@ -1,0 +1,113 @@
+//! When a late get is asked again, over another connection, within a tenth of all gets.
+//!
+//! Late is what takes longer than almost all others did: their mean and four times what they differ from it, as TCP decides
+//! when to send again.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Each get earns one part, each further get of a hedge costs ten.
+const PARTS_OF_A_GET: u64 = 10;
+/// Two gathers of 50: what a quiet time saves up, and what a start may spend.
+const PARTS_MAX: u64 = 100 * PARTS_OF_A_GET;
+/// Below this a second question costs more than it wins.
+const LATE_AFTER_MIN: Duration = Duration::from_millis(2);
+/// Before anything was measured.
+const LATE_AFTER_FIRST: Duration = Duration::from_millis(20);
+
+/// Shared by all gets of a reader; locked for some additions, never over an await.
+#[derive(Debug)]
+pub(super) struct Hedge(Mutex<Measured>);
+
+#[derive(Debug)]
+struct Measured {
+    parts: u64,
+    mean_micros: Option<u64>,
+    deviation_micros: u64,
+    late_after_max: Duration,
+    hedged_gets: u64,
+}
+
+impl Hedge {
+    /// `patience` is after how long a get is given up.
+    pub(super) const fn new(patience: Duration) -> Self {
+        Self(Mutex::new(Measured {
+            parts: PARTS_MAX,
+            mean_micros: None,
+            deviation_micros: 0,
+            late_after_max: patience,
+            hedged_gets: 0,
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Measured> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Some gets begin: when are they late?
+    pub(super) fn begin(&self, gets: u64) -> Duration {
+        let mut measured = self.lock();
+        measured.parts = (measured.parts + gets).min(PARTS_MAX);
+        let late_after = measured.mean_micros.map_or(LATE_AFTER_FIRST, |mean| {
+            Duration::from_micros(mean.saturating_add(measured.deviation_micros.saturating_mul(4)))
+        });
+        late_after.max(LATE_AFTER_MIN).min(measured.late_after_max)
+    }
+
+    /// They are late: may they be asked again?
+    pub(super) fn may_ask_again(&self, gets: u64) -> bool {
+        let mut measured = self.lock();
+        let Some(parts) = measured.parts.checked_sub(gets * PARTS_OF_A_GET) else { return false };
+        measured.parts = parts;
+        measured.hedged_gets += gets;
+        true
+    }
+
+    /// They were answered, the first time they were asked.
+    pub(super) fn took(&self, took: Duration) {
+        let mut measured = self.lock();
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX / 8);
+        let mean = measured.mean_micros.unwrap_or(took);
+        measured.deviation_micros = (measured.deviation_micros * 3 + mean.abs_diff(took)) / 4;
+        measured.mean_micros = Some((mean * 7 + took) / 8);
+    }
+
+    /// Gets that were asked a second time.
+    pub(super) fn hedged_gets(&self) -> u64 {
+        self.lock().hedged_gets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_server_is_never_asked_for_more_than_a_tenth_again() {
+        let hedge = Hedge::new(Duration::from_secs(1));
+        for _ in 0..10_000 {
+            hedge.begin(25);
+            hedge.may_ask_again(25);
+        }
+        let start = PARTS_MAX / PARTS_OF_A_GET;
+        assert_eq!(hedge.hedged_gets(), 25 * 10_000 / 10 + start);
+    }
+
+    #[test]
+    fn late_is_what_takes_longer_than_the_others_did() {
+        let hedge = Hedge::new(Duration::from_secs(1));
+        assert_eq!(hedge.begin(1), LATE_AFTER_FIRST);
+        for _ in 0..100 {
+            hedge.took(Duration::from_millis(10));
+        }
+        assert!(hedge.begin(1) >= Duration::from_millis(9) && hedge.begin(1) <= Duration::from_millis(12));
+        for _ in 0..100 {
+            hedge.took(Duration::from_micros(200));
+        }
+        assert_eq!(hedge.begin(1), LATE_AFTER_MIN);
+        for _ in 0..100 {
+            hedge.took(Duration::from_secs(9));
+        }
+        assert_eq!(hedge.begin(1), Duration::from_secs(1), "no later than it is given up");
+    }
+}

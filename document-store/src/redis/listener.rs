@@ -1,0 +1,164 @@
+//! The server's push -> those who wait for the log look again.
+//!
+//! A client of its own (`fred`, which speaks RESP3's pushes) has the servers tell when a shard's `meta` changes, which every
+//! save does. Several saves within one turn of the server's loop are told as one. Nothing depends on being told: a
+//! connection that breaks, and a failover that nobody notices, cost one look-around.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use fred::clients::Client;
+use fred::interfaces::{ClientLike as _, EventInterface as _, TrackingInterface as _};
+use fred::rustls::pki_types::CertificateDer;
+use fred::rustls::pki_types::pem::PemObject as _;
+use fred::rustls::{ClientConfig, RootCertStore};
+use fred::types::config::{Config, ServerConfig, TlsConnector};
+use fred::types::{Builder, RespVersion};
+use futures_util::future::{select_all, try_join_all};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use super::reader::Store;
+use crate::address::Secret;
+
+/// Between two attempts to listen.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// TLS of either client takes the process's choice of cryptography. Whoever chose before is right.
+pub(super) fn choose_cryptography() {
+    drop(fred::rustls::crypto::ring::default_provider().install_default());
+}
+
+/// Begins with the first who waits.
+#[derive(Debug, Default)]
+pub(super) struct Listener {
+    rung: watch::Sender<u64>,
+    renewed: Arc<Notify>,
+    task: OnceLock<JoinHandle<()>>,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
+    }
+}
+
+impl Listener {
+    /// Changes with every ring from now on.
+    pub(super) fn listen(&self, store: &Arc<Store>) -> watch::Receiver<u64> {
+        self.task.get_or_init(|| {
+            let (store, rung) = (Arc::downgrade(store), self.rung.clone());
+            tokio::spawn(listen_on(store, rung, Arc::clone(&self.renewed)))
+        });
+        self.rung.subscribe()
+    }
+
+    /// A ring was missed: listen anew, to whoever serves the shards now.
+    pub(super) fn renew(&self) {
+        self.renewed.notify_one();
+    }
+}
+
+async fn listen_on(store: Weak<Store>, rung: watch::Sender<u64>, renewed: Arc<Notify>) {
+    loop {
+        let Some(strong) = store.upgrade() else { return };
+        let clients = connect(&strong).await;
+        drop(strong);
+        match clients {
+            Ok(clients) => {
+                // What was saved while nobody listened.
+                rung.send_modify(|count| *count += 1);
+                tokio::select! {
+                    () = renewed.notified() => tracing::debug!("listening to the store anew"),
+                    () = pass_on(&clients, &rung) => tracing::debug!("a connection that was listened to has ended"),
+                }
+                // Politely, but not for long: the other end may be frozen.
+                let leaving = futures_util::future::join_all(clients.iter().map(Client::quit));
+                drop(tokio::time::timeout(PAUSE, leaving).await);
+            }
+            Err(error) => tracing::debug!(%error, "cannot listen to the store; looking around instead"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// One client to each server of our shards, since each tells of its own keys only.
+async fn connect(store: &Store) -> Result<Vec<Client>, Box<dyn std::error::Error + Send + Sync>> {
+    let shards: Vec<u16> = (0..store.keys.shards()).collect();
+    let slots: Vec<u16> = shards.iter().map(|shard| store.keys.slot(*shard)).collect();
+    let prefixes: Vec<String> = shards.iter().map(|shard| store.keys.meta(*shard)).collect();
+    let servers = store.rest.servers(store.keys.route(0), &slots).await;
+    let servers = servers.map_err(|failed| failed.told(&store.name))?;
+    let connecting =
+        servers.into_iter().map(|(host, port)| listening_to(store, host, port, prefixes.clone()));
+    try_join_all(connecting).await
+}
+
+async fn listening_to(
+    store: &Store,
+    host: String,
+    port: u16,
+    prefixes: Vec<String>,
+) -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
+    let address = &store.address;
+    let tls = match (address.has_tls, &store.ca) {
+        (false, _) => None,
+        (true, None) => Some(TlsConnector::default_rustls()?),
+        (true, Some(pem)) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                roots.add(certificate?)?;
+            }
+            Some(TlsConnector::from(
+                ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
+            ))
+        }
+    };
+    let config = Config {
+        server: ServerConfig::new_centralized(host, port),
+        version: RespVersion::RESP3,
+        username: address.username.clone(),
+        password: address.password.as_ref().map(|password| Secret::reveal(password).to_owned()),
+        tls: tls.map(Into::into),
+        ..Config::default()
+    };
+    let patience = address.patience;
+    let client = Builder::from_config(config)
+        .with_connection_config(|connection| {
+            connection.connection_timeout = patience;
+            connection.internal_command_timeout = patience;
+            connection.max_command_attempts = 1;
+        })
+        .build()?;
+    // Without a policy for reconnecting, a broken connection ends the client: it is then looked for anew.
+    client.init().await?;
+    client.start_tracking(prefixes, true, false, false, false).await?;
+    Ok(client)
+}
+
+/// Until one of the connections has ended.
+async fn pass_on(clients: &[Client], rung: &watch::Sender<u64>) {
+    let listening = clients.iter().map(|client| {
+        let (mut told, mut failed) = (client.invalidation_rx(), client.error_rx());
+        Box::pin(async move {
+            loop {
+                tokio::select! {
+                    told = told.recv() => match told {
+                        // Told of more than was taken: rung all the same.
+                        Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {
+                            rung.send_modify(|count| *count += 1);
+                        }
+                        Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+                    },
+                    _ = failed.recv() => return,
+                }
+            }
+        })
+    });
+    let listening: Vec<_> = listening.collect();
+    if !listening.is_empty() {
+        select_all(listening).await;
+    }
+}

@@ -1,0 +1,120 @@
+//! What each shard says of itself: which store this is, and whether it still is the one that was seen last.
+
+use std::sync::atomic::Ordering;
+
+use futures_util::future::try_join_all;
+use redis::Value;
+
+use super::failed::Failed;
+use super::reader::Store;
+use super::values::{list, number, text};
+use crate::{Identity, Position, StoreError};
+
+/// What stands in `format`.
+pub(super) const FORMAT: &str = "shopfront-store-1";
+
+/// The fields of a shard's `meta`; all empty where there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Meta {
+    pub(super) format: Option<String>,
+    pub(super) activation: Option<u32>,
+    pub(super) shards: Option<u16>,
+    pub(super) sequence: u64,
+    pub(super) is_complete: bool,
+    /// The process that served this shard when its writer last looked.
+    pub(super) run_id: Option<String>,
+}
+
+impl Meta {
+    fn parse(answer: Value) -> Self {
+        let fields = list(answer);
+        let field = |place: usize| fields.get(place).unwrap_or(&Value::Nil);
+        Self {
+            format: text(field(0)),
+            activation: number(field(1)),
+            shards: number(field(2)),
+            sequence: number(field(3)).unwrap_or(0),
+            is_complete: *field(4) != Value::Nil,
+            run_id: text(field(5)),
+        }
+    }
+
+    /// The newest save; `None`: there is no store.
+    pub(super) fn head(&self) -> Option<Position> {
+        Some(Position { activation: self.activation?, sequence: self.sequence })
+    }
+}
+
+impl Store {
+    /// Over the connection that no scan and no log page holds up.
+    pub(super) async fn meta(&self, shard: u16) -> Result<Meta, Failed> {
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.keys.meta(shard)).arg(&["format", "activation", "shards", "seq", "complete", "run"]);
+        self.front.ask(self.keys.route(shard), &command).await.map(Meta::parse)
+    }
+
+    /// Of all shards.
+    pub(super) async fn metas(&self) -> Result<Vec<Meta>, StoreError> {
+        let metas = try_join_all((0..self.keys.shards()).map(|shard| self.meta(shard))).await;
+        metas.map_err(|failed| failed.told(&self.name))
+    }
+
+    /// Which store this is, if all of it is there.
+    pub(super) fn identity_of(&self, metas: &[Meta]) -> Result<Identity, StoreError> {
+        let unavailable =
+            |reason: &str| StoreError::Unavailable { store: self.name.clone(), reason: reason.to_owned() };
+        if metas.iter().all(|meta| *meta == Meta::default()) {
+            return Err(unavailable("there is no such store, or it was flushed; the invalidator creates it"));
+        }
+        let shards = self.keys.shards();
+        for meta in metas {
+            self.check_format(meta)?;
+            if meta.shards.is_some_and(|found| found != shards) {
+                let reason =
+                    "it was created anew with another number of shards; restart this program".to_owned();
+                return Err(StoreError::Unusable { store: self.name.clone(), reason });
+            }
+        }
+        let activation = metas.first().and_then(|meta| meta.activation);
+        match activation {
+            Some(activation) if metas.iter().all(|meta| meta.activation == Some(activation)) => {
+                Ok(Identity { activation, shards, complete: metas.iter().all(|meta| meta.is_complete) })
+            }
+            _ => Err(unavailable("part of it was lost; the invalidator makes it whole")),
+        }
+    }
+
+    pub(super) fn check_format(&self, meta: &Meta) -> Result<(), StoreError> {
+        match &meta.format {
+            Some(format) if format != FORMAT => Err(StoreError::Unusable {
+                store: self.name.clone(),
+                reason: format!("its format is `{format}`, expected `{FORMAT}`; choose another name"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Answers are believed to be of this store from now on.
+    pub(super) fn see(&self, identity: Identity) {
+        let seen = (u64::from(identity.activation) << 1) | u64::from(identity.complete);
+        self.seen.store(seen, Ordering::Release);
+    }
+
+    /// Whether "not there" means that there is no such shop: the shard is there, of the activation that was seen last, and
+    /// not less complete than it was then. In between two looks at the identity, a store that is created anew would else
+    /// turn all shops into unknown ones.
+    pub(super) async fn believes(&self, shard: u16) -> Result<(), StoreError> {
+        let meta = self.meta(shard).await.map_err(|failed| failed.told(&self.name))?;
+        let unavailable =
+            |reason: &str| StoreError::Unavailable { store: self.name.clone(), reason: reason.to_owned() };
+        self.check_format(&meta)?;
+        let Some(activation) = meta.activation else {
+            return Err(unavailable("it is not there, or was flushed; shops that are not found may exist"));
+        };
+        let seen = self.seen.load(Ordering::Acquire);
+        if seen != 0 && (seen >> 1 != u64::from(activation) || (seen & 1 == 1 && !meta.is_complete)) {
+            return Err(unavailable("it was created anew a moment ago; shops that are not found may exist"));
+        }
+        Ok(())
+    }
+}
