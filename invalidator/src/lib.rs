@@ -12,6 +12,7 @@ pub mod save; //    `project` in an atomic update      -> durable, or a reason t
 pub mod audit; //   stored documents, one by one       -> sections in doubt
 pub mod heal; //    sections in doubt                  -> refetches at bulk priority
 pub mod trim; //    the change log                     -> a day of it, and not too much
+pub mod index; //   the change log                     -> the index of a search engine, if there is one
 pub mod config; //  what an operator can say
 pub mod metrics; // what is counted
 mod open; //        a directory                        -> the store, once it can be had
