@@ -9,7 +9,10 @@ use document_store::StoreAddress;
 use serde::Deserialize;
 use service_runtime::logs::LogFormat;
 use shop_id::Writer;
+use shop_search::{SearchAccess, SearchPlace};
 use subscription::Settings;
+
+use crate::index::IndexSettings;
 
 /// The configuration of the invalidator.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -48,6 +51,16 @@ pub struct Config {
     /// Refetches that run at once, per writer.
     #[serde(default = "defaults::refetches_in_flight_max")]
     pub refetches_in_flight_max: NonZeroUsize,
+    /// Where query servers search: `embedded`, or a search engine that is fed from here, for example
+    /// `http://127.0.0.1:9200/shops`.
+    #[serde(default)]
+    pub search: SearchPlace,
+    /// How to show a search engine who one is.
+    #[serde(default)]
+    pub search_access: SearchAccess,
+    /// How a search engine's index is built.
+    #[serde(default)]
+    pub search_index: IndexSettings,
     /// Where the writers are asked.
     pub writers: Writers,
     /// How log lines look.
@@ -233,6 +246,7 @@ mod tests {
         assert_eq!(config.audit_interval(), Duration::from_secs(3_600));
         assert_eq!(config.store_map_bytes.get(), 64 << 30);
         assert_eq!(config.log_entries_max.get(), 4_000_000);
+        assert_eq!((config.search, config.search_index.loss_percent_max.get()), (SearchPlace::Embedded, 1));
         let urls = config.writers.all().map(|(writer, url)| (writer, url.as_str()));
         assert_eq!(
             urls,
@@ -267,6 +281,13 @@ mod tests {
             ("store_map_bytes=4096", "`4096` is too small, expected at least 1048576"),
             ("writers.shop=127.0.0.1:7001", "`127.0.0.1:7001` is no base URL, expected for example `http://"),
             ("writers.ads=https://ads", "`https://ads` is no base URL"),
+            (
+                "search=elastic",
+                "`elastic` is no place of search, expected `embedded` or for example `http://",
+            ),
+            ("search_index.loss_percent_max=101", "`101` is no percentage, expected 0 to 100"),
+            ("search_index.on_start=forget", "unknown variant `forget`"),
+            ("search_index.replica=0", "did you mean `replicas`?"),
             ("writers.ads=http://", "`http://` is no base URL"),
             ("writers.orders=http://orders", "unknown key `writers.orders`"),
             ("audit_interval=5", "did you mean `audit_interval_ms`?"),

@@ -13,6 +13,7 @@ pub mod audit; //   stored documents, one by one       -> sections in doubt
 pub mod heal; //    sections in doubt                  -> refetches at bulk priority
 pub mod rewind; //  a store that may have lost saves   -> all of each writer, again
 pub mod trim; //    the change log                     -> a day of it, and not too much
+pub mod index; //   the change log                     -> the index of a search engine, if there is one
 pub mod config; //  what an operator can say
 pub mod metrics; // what is counted
 mod open; //        what the configuration says        -> the store, once it can be had

@@ -28,6 +28,10 @@ pub enum RunError {
     /// The store belongs to another process, is none of ours, or was replaced under us.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The configuration leads to no search engine.
+    #[cfg(feature = "elasticsearch")]
+    #[error(transparent)]
+    Search(#[from] shop_search::elasticsearch::EngineError),
 }
 
 /// Runs until the drain has begun. Neither writers nor event queues need to be there.
@@ -62,12 +66,33 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
         audit_interval: config.audit_interval(),
         log_entries_max: config.log_entries_max.get(),
     };
-    let saver = start(Arc::new(store), followed.into(), &pace, &context);
+    let store = Arc::new(store);
+    #[cfg(feature = "elasticsearch")]
+    start_indexing(&config, Arc::clone(&store), &context)?;
+    let saver = start(store, followed.into(), &pace, &context);
     tracing::info!(store = %config.store, "saving what the writers change");
     tokio::select! {
         () = context.drain.begun() => Ok(()),
         error = saver.unusable() => Err(error.into()),
     }
+}
+
+/// Follows the change log into a search engine, if there is one.
+#[cfg(feature = "elasticsearch")]
+fn start_indexing<S>(config: &Config, store: Arc<S>, context: &Context) -> Result<(), RunError>
+where
+    S: DocumentWriter + ChangeLog,
+{
+    let shop_search::SearchPlace::Engine(address) = &config.search else { return Ok(()) };
+    let engine = shop_search::elasticsearch::Engine::new(address.clone(), &config.search_access)?;
+    let metrics = {
+        let mut registry = context.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        crate::index::IndexMetrics::register(&mut registry)
+    };
+    let settings = config.search_index.clone();
+    let indexing = crate::index::Indexing::new(store, engine, settings, context.clock.clone(), metrics);
+    context.drain.spawn(indexing.run(context.drain.clone()));
+    Ok(())
 }
 
 /// One writer that is followed.

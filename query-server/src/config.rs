@@ -8,7 +8,7 @@ use document_store::StoreAddress;
 use document_store::near_cache::NearCacheLimits;
 use serde::{Deserialize, Deserializer};
 use service_runtime::logs::LogFormat;
-use shop_search::TextLimits;
+use shop_search::{SearchAccess, SearchPlace, TextLimits};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -30,6 +30,17 @@ pub struct Config {
     pub store: StoreAddress,
     /// A file that holds the password of the store's user.
     pub store_password_file: Option<PathBuf>,
+    /// Where lists and searches are answered: `embedded` in this process, or by a search engine that an invalidator
+    /// feeds, for example `http://127.0.0.1:9200/shops`.
+    pub search: SearchPlace,
+    /// How to show a search engine who one is.
+    pub search_access: SearchAccess,
+    /// How long a search engine may take; later the last good list is served. 500 ms by default, a minute at most.
+    #[serde(deserialize_with = "within::<_, 1, 60_000>")]
+    pub search_wait_ms: u64,
+    /// Answers of a search engine kept for a second, and for while it is away. 64 MiB by default.
+    #[serde(deserialize_with = "within::<_, 0, { 1024 * GIB }>")]
+    pub search_bytes_max: u64,
     /// An HTML file served at `/`; without it `/` is not found.
     pub home_page: Option<PathBuf>,
     /// How log lines look.
@@ -113,6 +124,10 @@ impl Default for Config {
             ops: local(8081),
             store: PathBuf::from("store").into(),
             store_password_file: None,
+            search: SearchPlace::Embedded,
+            search_access: SearchAccess::default(),
+            search_wait_ms: 500,
+            search_bytes_max: 64 * MIB,
             home_page: None,
             log_format: LogFormat::default(),
             worker_threads: 0,

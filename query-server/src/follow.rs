@@ -213,6 +213,6 @@ where
 }
 
 #[allow(clippy::cast_precision_loss)] // exact up to 2^53
-fn float(number: u64) -> f64 {
+pub(crate) fn float(number: u64) -> f64 {
     number as f64
 }

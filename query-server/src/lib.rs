@@ -20,6 +20,7 @@ pub mod flights; //    many readers of one shop    -> one get
 pub mod overlay; //    cell, clock                 -> distance, state, running ad
 pub mod page; //       slots                       -> tag, then bytes
 pub mod searches; //   area lists and text search  -> one handle to ask, one to follow with
+pub mod engine; //     a search engine             -> the same handles
 mod listed; //         what lists and searches share
 mod list; //           the way of a list request
 mod search; //         the way of a text search
@@ -45,7 +46,7 @@ use std::sync::{Arc, PoisonError};
 
 use document_store::StoreError;
 use service_runtime::program::{BindError, Context};
-use shop_search::TextIndexError;
+use shop_search::{SearchPlace, TextIndexError};
 
 pub use config::Config;
 
@@ -53,7 +54,7 @@ use crate::door::Door;
 use crate::front::{Front, Reading};
 use crate::home::{HomePage, HomePageError};
 use crate::metrics::{Counters, Shown};
-use crate::searches::Searches;
+use crate::searches::{Search, SearchIndexer, Searches};
 
 /// Why a query server ended before it was asked to. Permanent until somebody changes something.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,9 @@ pub enum RunError {
     /// The engine of the text search does not start.
     #[error(transparent)]
     Text(#[from] TextIndexError),
+    /// The configuration leads to no search engine.
+    #[error(transparent)]
+    Engine(#[from] engine::EngineOpenError),
 }
 
 /// Runs until the end has begun: listens at once, refuses until the store is there, then answers.
@@ -78,6 +82,22 @@ pub enum RunError {
 /// See [`RunError`].
 pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
     service_runtime::logs::start(config.log_format);
+    match &config.search {
+        SearchPlace::Embedded => {
+            let search = Arc::new(Searches::within(config.text_limits())?);
+            serve(&config, &context, search).await
+        }
+        SearchPlace::Engine(address) => {
+            let search = engine::open(address, &config, &context)?;
+            serve(&config, &context, Arc::new(search)).await
+        }
+    }
+}
+
+async fn serve<Q>(config: &Config, context: &Context, search: Arc<Q>) -> Result<(), RunError>
+where
+    Q: Search + SearchIndexer,
+{
     follow::expect_store(&context.readiness);
     let home = config.home_page.as_deref().map(HomePage::read).transpose()?;
     context.serve_ops(config.ops).await?;
@@ -85,8 +105,8 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
     let shown = Box::new(Shown { counters: Arc::clone(&counters) });
     context.metrics.lock().unwrap_or_else(PoisonError::into_inner).register_collector(shown);
 
-    let front = Arc::new(Front::new(&config, context.clock.clone(), Arc::clone(&counters), home));
-    let public = accept::listen(&config, &Door::new(Arc::clone(&front), &config), &context.drain).await?;
+    let front = Arc::new(Front::new(config, context.clock.clone(), Arc::clone(&counters), home));
+    let public = accept::listen(config, &Door::new(Arc::clone(&front), config), &context.drain).await?;
     tracing::info!(%public, ops = %config.ops, "listening");
 
     let address = config.store.clone().with_password_file(config.store_password_file.as_deref())?;
@@ -94,12 +114,11 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
         opened = follow::open_store(&address, &context.readiness) => opened?,
         () = context.drain.begun() => return Ok(()),
     };
-    let search = Arc::new(Searches::within(config.text_limits())?);
-    let reading = Arc::new(Reading::new(Arc::new(store), search, &config, context.clock.clone(), counters));
+    let reading = Arc::new(Reading::new(Arc::new(store), search, config, context.clock.clone(), counters));
     // Before the first request, so that its answer says what it must.
     reading.lookout.look(&**reading.near.store(), &mut Vec::new()).await;
-    follow::show(&reading, &context);
-    follow::start(&reading, &context);
+    follow::show(&reading, context);
+    follow::start(&reading, context);
     front.open(reading);
     context.drain.begun().await;
     Ok(())

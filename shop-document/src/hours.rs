@@ -129,7 +129,33 @@ thread_local! {
     static ZONES: RefCell<Vec<Zone>> = const { RefCell::new(Vec::new()) };
 }
 
+/// What the clock on a shop's wall shows at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WallClock {
+    /// Minute of the week.
+    pub minute: u16,
+    /// Seconds since 1970 at which that minute began.
+    pub minute_began: i64,
+    /// The clock runs evenly in `[even_from, even_until)`, seconds since 1970: no summer begins or ends there.
+    pub even_from: i64,
+    /// See `even_from`.
+    pub even_until: i64,
+}
+
 impl Zones {
+    /// The wall clock of a zone by its IANA name, at a second since 1970; of a name that this build does not know, UTC.
+    #[must_use]
+    pub fn wall_clock(self, name: &str, at: i64) -> WallClock {
+        let offset = self.offset(name, at);
+        let seconds = i64::from(offset.seconds);
+        WallClock {
+            minute: minute_of_week(at, offset),
+            minute_began: (at + seconds).div_euclid(60) * 60 - seconds,
+            even_from: offset.from,
+            even_until: offset.until,
+        }
+    }
+
     fn offset(self, name: &str, at: i64) -> Offset {
         ZONES.with_borrow_mut(|zones| {
             let known = zones.iter().position(|zone| zone.name == name).unwrap_or_else(|| {

@@ -63,6 +63,12 @@ impl Asked {
         Ok(Self { after, at: cursor.judged_at, carried: Some(cursor.judged_at), ..first })
     }
 
+    /// Whether a next page's cursor says since when the order holds.
+    #[cfg(feature = "elasticsearch")]
+    pub(crate) const fn shows_when(&self) -> bool {
+        self.carried.is_none()
+    }
+
     pub(crate) fn page(&self, order: Order<'_>) -> ListAnswer {
         let standings = order.standings;
         let start = self.after.map_or(0, |after| standings.partition_point(|standing| *standing <= after));

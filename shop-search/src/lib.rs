@@ -107,9 +107,13 @@ mod cursor; //      the last shop of a page            -> text in a URL, and bac
 mod asked; //       a cursor, a clock, an order         -> one page
 mod area_lists; //  all of it behind the two handles
 mod text; //        what somebody typed                 -> IDs, by the words on shops' cards
+mod place; //       a word of the configuration         -> embedded, or a search engine
+#[cfg(feature = "elasticsearch")]
+pub mod elasticsearch; // the same questions, put to a search engine
 
 pub use area_lists::{AreaLists, AreaListsLimits, Figures};
 pub use distance::CellCentre;
+pub use place::{EngineAddress, SearchAccess, SearchPlace, Secret};
 pub use question::{
     ListAnswer, ListQuestion, PAGE_SHOPS_MAX, SearchError, ShopIndexer, ShopSearch, Sort, TextQuestion,
     TextSearch,

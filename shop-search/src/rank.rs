@@ -7,9 +7,11 @@ use crate::distance::CellCentre;
 use crate::shop::{Facts, Judged};
 
 /// Set for shops that are not open: they follow all that are.
-const NOT_OPEN: u64 = 1 << 63;
+pub(crate) const NOT_OPEN: u64 = 1 << 63;
 /// The largest value beside that bit.
-const VALUE_MAX: u64 = NOT_OPEN - 1;
+pub(crate) const VALUE_MAX: u64 = NOT_OPEN - 1;
+/// Amounts have one bit less, and a sign.
+pub(crate) const AMOUNT_HALF: i64 = 1 << 62;
 
 /// Rank, then ID: no two shops share a place, so a page can be continued behind any of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,10 +39,14 @@ pub(crate) fn rank_of_match(matched: u8, facts: &Facts, judged: &Judged) -> u64 
     if judged.is_open { value } else { value | NOT_OPEN }
 }
 
-/// In the same order, from 0 on. Amounts beyond 2^62 minor units share the last place.
+/// In the same order, from 0 on.
 fn amount(amount: i64) -> u64 {
-    const HALF: i64 = 1 << 62;
-    u64::try_from(amount.clamp(-HALF, HALF - 1) + HALF).unwrap_or(0)
+    u64::try_from(clamped_amount(amount) + AMOUNT_HALF).unwrap_or(0)
+}
+
+/// Amounts beyond 2^62 minor units share the last place.
+pub(crate) fn clamped_amount(amount: i64) -> i64 {
+    amount.clamp(-AMOUNT_HALF, AMOUNT_HALF - 1)
 }
 
 #[cfg(test)]

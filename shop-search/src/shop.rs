@@ -166,13 +166,13 @@ impl Facts {
     }
 }
 
-fn rating_microstars(stars: u64, reviews: u64) -> u32 {
+pub(crate) fn rating_microstars(stars: u64, reviews: u64) -> u32 {
     (stars * 1_000_000).checked_div(reviews).map_or(0, narrow)
 }
 
 /// The mean of all stars given and of [`PRIOR_REVIEWS`] more at [`PRIOR_MICROSTARS`]: one review of five stars does not
 /// overtake a thousand that average 4.8, and a newcomer stands among the middling shops instead of at the end.
-fn weighted_microstars(stars: u64, reviews: u64) -> u32 {
+pub(crate) fn weighted_microstars(stars: u64, reviews: u64) -> u32 {
     narrow((stars * 1_000_000 + PRIOR_REVIEWS * PRIOR_MICROSTARS) / (reviews + PRIOR_REVIEWS))
 }
 

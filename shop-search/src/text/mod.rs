@@ -8,4 +8,8 @@ mod segments; //  segments, a cell, words            -> shops that match, and ho
 mod matches; //   those, a moment                    -> one order
 mod text_index; // all of it behind the two handles
 
+#[cfg(feature = "elasticsearch")]
+pub(crate) use grams::{Gram, Word, words_asked};
+#[cfg(feature = "elasticsearch")]
+pub(crate) use shop_text::{ShopText, searched};
 pub use text_index::{TextFigures, TextIndex, TextIndexError, TextLimits};

@@ -38,21 +38,7 @@ struct Preview<'card> {
 impl ShopText {
     /// Name, categories and the names of the menu previews.
     pub(crate) fn of(part: &ListPart) -> Self {
-        let cells: Vec<u64> = part.cells().collect();
-        let object = shop_members(part);
-        let members = serde_json::from_slice::<Members<'_>>(&object);
-        // The shop's own renderer wrote them; a shop of another one is found by its categories.
-        let (name, previews) =
-            members.map_or_else(|_| Default::default(), |members| (members.name, members.menu_previews));
-        let texts =
-            std::iter::once(&*name).chain(part.categories()).chain(previews.iter().map(|menu| &*menu.name));
-        let mut chars_left = CHARS_MAX;
-        let bounded = texts.map(|text| {
-            let text = beginning(text, chars_left);
-            chars_left -= text.chars().count();
-            text
-        });
-        Self { grams: grams_of(bounded), cells }
+        Self { grams: grams_of(searched(part).iter().map(String::as_str)), cells: part.cells().collect() }
     }
 
     pub(crate) fn can_be_found(&self) -> bool {
@@ -68,6 +54,24 @@ impl ShopText {
         self.cells.iter().for_each(|cell| hash.update(&cell.to_le_bytes()));
         hash.digest().max(1)
     }
+}
+
+/// The texts of a shop that are searched.
+pub(crate) fn searched(part: &ListPart) -> Vec<String> {
+    let object = shop_members(part);
+    let members = serde_json::from_slice::<Members<'_>>(&object);
+    // The shop's own renderer wrote them; a shop of another one is found by its categories.
+    let (name, previews) =
+        members.map_or_else(|_| Default::default(), |members| (members.name, members.menu_previews));
+    let texts =
+        std::iter::once(&*name).chain(part.categories()).chain(previews.iter().map(|menu| &*menu.name));
+    let mut chars_left = CHARS_MAX;
+    let bounded = texts.map(|text| {
+        let text = beginning(text, chars_left);
+        chars_left -= text.chars().count();
+        text.to_owned()
+    });
+    bounded.collect()
 }
 
 /// The shop's fragment of the card as an object of its own: the card itself has holes where the clock decides.

@@ -4,43 +4,35 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use shop_document::Place;
-use shop_search::{
-    AreaLists, AreaListsLimits, ListQuestion, PAGE_SHOPS_MAX, SearchError, ShopIndexer, ShopSearch, Sort,
-};
+use shop_search::{ListQuestion, PAGE_SHOPS_MAX, SearchError, ShopIndexer, ShopSearch, Sort};
 
 use crate::shops::{Shop, ask, at, cell, following, id, ids, listed, question, strand};
 
-macro_rules! conformance {
-    ($($name:ident)*) => {
-        mod embedded {
-            $(#[test]
-            fn $name() {
-                super::$name(&super::AreaLists::new(super::AreaListsLimits::default()));
-            })*
+/// Hands all of them to a macro that makes tests of them.
+macro_rules! each_promise_of_lists {
+    ($make:ident) => {
+        $make! {
+            an_index_that_was_never_published_is_unavailable
+            a_cell_without_shops_has_an_empty_list
+            what_is_folded_is_seen_when_it_is_published
+            open_shops_come_first_in_every_sort
+            every_sort_has_its_order
+            equal_shops_stand_in_the_order_of_their_ids
+            a_category_lists_its_shops_only
+            a_shop_leaves_the_cells_it_no_longer_delivers_to
+            a_closed_down_or_vanished_shop_leaves_all_lists_and_may_come_back
+            a_long_list_comes_in_pages_and_ends
+            a_shop_opens_and_closes_to_the_second
+            an_ad_moves_its_shop_while_it_runs
+            a_pause_puts_a_shop_behind_the_open_ones
+            pages_keep_the_order_of_the_first_one_while_shops_close
+            a_cursor_of_another_list_is_refused
+            a_cursor_from_the_future_is_refused_and_an_old_one_goes_on_in_the_order_of_today
         }
     };
 }
 
-conformance! {
-    an_index_that_was_never_published_is_unavailable
-    a_cell_without_shops_has_an_empty_list
-    what_is_folded_is_seen_when_it_is_published
-    open_shops_come_first_in_every_sort
-    every_sort_has_its_order
-    equal_shops_stand_in_the_order_of_their_ids
-    a_category_lists_its_shops_only
-    a_shop_leaves_the_cells_it_no_longer_delivers_to
-    a_closed_down_or_vanished_shop_leaves_all_lists_and_may_come_back
-    a_long_list_comes_in_pages_and_ends
-    a_shop_opens_and_closes_to_the_second
-    an_ad_moves_its_shop_while_it_runs
-    a_pause_puts_a_shop_behind_the_open_ones
-    pages_keep_the_order_of_the_first_one_while_shops_close
-    a_cursor_of_another_list_is_refused
-    a_cursor_from_the_future_is_refused_and_an_old_one_goes_on_in_the_order_of_today
-}
-
-trait Both: ShopIndexer + ShopSearch {}
+pub(crate) trait Both: ShopIndexer + ShopSearch {}
 impl<T: ShopIndexer + ShopSearch> Both for T {}
 
 const NOON: &str = "2026-11-23T12:00:00Z";
@@ -55,7 +47,7 @@ fn lunch(id: u64) -> Shop {
     Shop::with(id, |shop| shop.open = vec![(11 * 60, 120)])
 }
 
-fn an_index_that_was_never_published_is_unavailable(index: &impl Both) {
+pub(crate) fn an_index_that_was_never_published_is_unavailable(index: &impl Both) {
     index.fold(id(1), &Shop::new(1).part());
     let refused = ask(index, &question(Sort::Recommended), at(NOON)).unwrap_err();
     assert!(matches!(refused, SearchError::Unavailable { .. }), "{refused}");
@@ -63,7 +55,7 @@ fn an_index_that_was_never_published_is_unavailable(index: &impl Both) {
     assert_eq!(listed(index, Sort::Recommended, at(NOON)), [1]);
 }
 
-fn a_cell_without_shops_has_an_empty_list(index: &impl Both) {
+pub(crate) fn a_cell_without_shops_has_an_empty_list(index: &impl Both) {
     publish(index, &[Shop::new(1)]);
     let nowhere = ListQuestion { cell: cell(1), ..question(Sort::Rating) };
     let wide = strand().parent(h3o::Resolution::Seven).unwrap();
@@ -76,7 +68,7 @@ fn a_cell_without_shops_has_an_empty_list(index: &impl Both) {
     }
 }
 
-fn what_is_folded_is_seen_when_it_is_published(index: &impl Both) {
+pub(crate) fn what_is_folded_is_seen_when_it_is_published(index: &impl Both) {
     publish(index, &[Shop::with(1, |shop| shop.fee = 100), Shop::with(2, |shop| shop.fee = 200)]);
     assert_eq!(listed(index, Sort::DeliveryFee, at(NOON)), [1, 2]);
     index.fold(id(1), &Shop::with(1, |shop| shop.fee = 300).part());
@@ -86,7 +78,7 @@ fn what_is_folded_is_seen_when_it_is_published(index: &impl Both) {
     assert_eq!(listed(index, Sort::DeliveryFee, at(NOON)), [2, 3, 1]);
 }
 
-fn open_shops_come_first_in_every_sort(index: &impl Both) {
+pub(crate) fn open_shops_come_first_in_every_sort(index: &impl Both) {
     // The one that is closed would be the first by every value.
     let best = |shop: &mut Shop| {
         shop.open = Vec::new();
@@ -101,7 +93,7 @@ fn open_shops_come_first_in_every_sort(index: &impl Both) {
     }
 }
 
-fn every_sort_has_its_order(index: &impl Both) {
+pub(crate) fn every_sort_has_its_order(index: &impl Both) {
     let shop = |id, stars: [u32; 5], weight: Option<u16>, east: f64, fee: i64, min_order: i64| {
         Shop::with(id, |shop| {
             shop.by_stars = stars;
@@ -134,14 +126,14 @@ fn every_sort_has_its_order(index: &impl Both) {
     }
 }
 
-fn equal_shops_stand_in_the_order_of_their_ids(index: &impl Both) {
+pub(crate) fn equal_shops_stand_in_the_order_of_their_ids(index: &impl Both) {
     publish(index, &[3, 1, u64::MAX, 2].map(Shop::new));
     for sort in Sort::ALL {
         assert_eq!(listed(index, sort, at(NOON)), [1, 2, 3, u64::MAX], "{}", sort.name());
     }
 }
 
-fn a_category_lists_its_shops_only(index: &impl Both) {
+pub(crate) fn a_category_lists_its_shops_only(index: &impl Both) {
     let serving = |id, words: &[&str]| {
         Shop::with(id, |shop| shop.categories = words.iter().map(|word| (*word).to_owned()).collect())
     };
@@ -156,7 +148,7 @@ fn a_category_lists_its_shops_only(index: &impl Both) {
     assert_eq!((of("pizza"), of("kebab"), of("sushi")), (vec![1], vec![1], vec![2, 3]));
 }
 
-fn a_shop_leaves_the_cells_it_no_longer_delivers_to(index: &impl Both) {
+pub(crate) fn a_shop_leaves_the_cells_it_no_longer_delivers_to(index: &impl Both) {
     let delivering = |cells: [usize; 2]| Shop::with(1, |shop| shop.cells = cells.map(cell).to_vec());
     let shown = || {
         let shows = |number: &usize| {
@@ -174,7 +166,7 @@ fn a_shop_leaves_the_cells_it_no_longer_delivers_to(index: &impl Both) {
     assert_eq!(shown(), [1, 2]);
 }
 
-fn a_closed_down_or_vanished_shop_leaves_all_lists_and_may_come_back(index: &impl Both) {
+pub(crate) fn a_closed_down_or_vanished_shop_leaves_all_lists_and_may_come_back(index: &impl Both) {
     publish(index, &[Shop::new(1), Shop::new(2), Shop::new(3)]);
     index.fold(id(1), &Shop::with(1, |shop| shop.exists = false).part());
     index.remove(id(2));
@@ -186,7 +178,7 @@ fn a_closed_down_or_vanished_shop_leaves_all_lists_and_may_come_back(index: &imp
     assert_eq!(listed(index, Sort::Rating, at(NOON)), [1, 2, 3]);
 }
 
-fn a_long_list_comes_in_pages_and_ends(index: &impl Both) {
+pub(crate) fn a_long_list_comes_in_pages_and_ends(index: &impl Both) {
     let full = 2 * PAGE_SHOPS_MAX as u64;
     publish(index, &(1..=full).map(Shop::new).collect::<Vec<_>>());
     let first = ask(index, &question(Sort::Rating), at(NOON)).unwrap();
@@ -196,7 +188,7 @@ fn a_long_list_comes_in_pages_and_ends(index: &impl Both) {
     assert_eq!(second.next_cursor, None, "a full last page is the last one");
 }
 
-fn a_shop_opens_and_closes_to_the_second(index: &impl Both) {
+pub(crate) fn a_shop_opens_and_closes_to_the_second(index: &impl Both) {
     // 2026-11-23 is a Monday, and London's clock shows UTC.
     publish(index, &[lunch(1), Shop::new(2)]);
     let said = |now: &str| {
@@ -213,7 +205,7 @@ fn a_shop_opens_and_closes_to_the_second(index: &impl Both) {
     assert_eq!(said("2026-11-23T11:00:00Z"), (vec![1, 2], until("2026-11-23T13:00:00Z")), "a slow clock");
 }
 
-fn an_ad_moves_its_shop_while_it_runs(index: &impl Both) {
+pub(crate) fn an_ad_moves_its_shop_while_it_runs(index: &impl Both) {
     let (begins, ends) = (at("2026-11-23T17:00:00Z"), at("2026-11-23T17:00:01Z"));
     let ad = (begins.as_second(), ends.as_second(), 1);
     publish(index, &[Shop::new(1), Shop::with(2, |shop| shop.ads = vec![ad])]);
@@ -231,7 +223,7 @@ fn an_ad_moves_its_shop_while_it_runs(index: &impl Both) {
     }
 }
 
-fn a_pause_puts_a_shop_behind_the_open_ones(index: &impl Both) {
+pub(crate) fn a_pause_puts_a_shop_behind_the_open_ones(index: &impl Both) {
     let (begins, ends) = (at("2026-11-23T17:00:10Z"), at("2026-11-23T17:20:00Z"));
     let pause = (begins.as_second(), ends.as_second());
     publish(index, &[Shop::with(1, |shop| shop.pauses = vec![pause]), Shop::new(2)]);
@@ -242,7 +234,7 @@ fn a_pause_puts_a_shop_behind_the_open_ones(index: &impl Both) {
     assert_eq!(listed(index, Sort::MinOrder, ends), [1, 2]);
 }
 
-fn pages_keep_the_order_of_the_first_one_while_shops_close(index: &impl Both) {
+pub(crate) fn pages_keep_the_order_of_the_first_one_while_shops_close(index: &impl Both) {
     // 1 to 30 close at 13:00, 31 to 60 never do.
     let shops = (1..=60).map(|id| if id <= 30 { lunch(id) } else { Shop::new(id) });
     publish(index, &shops.collect::<Vec<_>>());
@@ -265,7 +257,7 @@ fn pages_keep_the_order_of_the_first_one_while_shops_close(index: &impl Both) {
     assert_eq!(again[0], 31, "a first page is always of today");
 }
 
-fn a_cursor_of_another_list_is_refused(index: &impl Both) {
+pub(crate) fn a_cursor_of_another_list_is_refused(index: &impl Both) {
     publish(index, &(1..=30).map(Shop::new).collect::<Vec<_>>());
     let first = question(Sort::Rating);
     let cursor = ask(index, &first, at(NOON)).unwrap().next_cursor;
@@ -287,7 +279,9 @@ fn a_cursor_of_another_list_is_refused(index: &impl Both) {
     }
 }
 
-fn a_cursor_from_the_future_is_refused_and_an_old_one_goes_on_in_the_order_of_today(index: &impl Both) {
+pub(crate) fn a_cursor_from_the_future_is_refused_and_an_old_one_goes_on_in_the_order_of_today(
+    index: &impl Both,
+) {
     let shops = (1..=60).map(|id| if id <= 30 { lunch(id) } else { Shop::new(id) });
     publish(index, &shops.collect::<Vec<_>>());
     let first = question(Sort::Rating);

@@ -52,6 +52,7 @@ pub(crate) struct Shop {
     pub(crate) ads: Vec<(i64, i64, u16)>,
     /// Not closed for good.
     pub(crate) exists: bool,
+    pub(crate) zone: String,
 }
 
 impl Shop {
@@ -70,6 +71,7 @@ impl Shop {
             by_stars: [0; 5],
             ads: Vec::new(),
             exists: true,
+            zone: "Europe/London".to_owned(),
         }
     }
 
@@ -110,7 +112,7 @@ impl Shop {
 
     pub(crate) fn times(&self) -> Times {
         Times {
-            time_zone: "Europe/London".to_owned(),
+            time_zone: self.zone.clone(),
             open_minutes: week(self.open.iter().map(|(from, length)| (*from, from + length))),
             pauses: apart(self.pauses.clone()),
         }

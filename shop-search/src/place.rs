@@ -1,0 +1,197 @@
+//! Where search is: in the query server itself, or in an Elasticsearch or OpenSearch that an invalidator feeds.
+//!
+//! Read from configuration by both programs, whatever they were built with: one that cannot ask a search engine says so
+//! instead of calling the address unknown.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// Said where a search engine is named to a program that was built without it.
+const NOT_BUILT_IN: &str = "this program was built without `--features elasticsearch`";
+/// The engine adds a time to it and bounds the whole to 255 bytes.
+const NAME_BYTES_MAX: usize = 200;
+
+/// `embedded`, or `http://127.0.0.1:9200/shops`: address, then the name that lists are asked by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum SearchPlace {
+    /// Each query server keeps its own index in memory.
+    #[default]
+    Embedded,
+    /// A search engine.
+    Engine(EngineAddress),
+}
+
+/// A search engine and the name of the shops in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineAddress {
+    /// `https://search.internal:9200`, without a slash at its end.
+    pub base: String,
+    /// The alias; the indexes behind it are called `<name>-<time>`.
+    pub name: String,
+}
+
+/// How to show who one is; at most one of the ways. Secrets come from files or variables
+/// (`SHOPFRONT_SEARCH_ACCESS__API_KEY`) and are shown by nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchAccess {
+    /// An API key as the engine gave it out (`encoded`).
+    pub api_key: Option<Secret>,
+    /// A file with one.
+    pub api_key_file: Option<PathBuf>,
+    /// `user:password`.
+    pub basic_auth: Option<Secret>,
+    /// A file with that.
+    pub basic_auth_file: Option<PathBuf>,
+    /// Certificates (PEM) that are trusted instead of those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A text that is not shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a text.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// For whoever has to prove something by it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(not shown)")
+    }
+}
+
+impl TryFrom<String> for SearchPlace {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "embedded" {
+            return Ok(Self::Embedded);
+        }
+        let address = EngineAddress::parse(&text)?;
+        if !cfg!(feature = "elasticsearch") {
+            return Err(format!("`{text}` is a search engine, but {NOT_BUILT_IN}; expected `embedded`"));
+        }
+        Ok(Self::Engine(address))
+    }
+}
+
+impl EngineAddress {
+    /// # Errors
+    /// With what was given, unless it may hold a password, and what is expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const EXPECTED: &str = "expected `embedded` or for example `http://127.0.0.1:9200/shops`";
+        let scheme = ["http://", "https://"].into_iter().find(|scheme| text.starts_with(scheme));
+        let Some(scheme) = scheme else { return Err(format!("`{text}` is no place of search, {EXPECTED}")) };
+        let rest = &text[scheme.len()..];
+        if rest.split('/').next().is_some_and(|host| host.contains('@')) {
+            let hint = "names a user in the address; put it into `search_access.basic_auth_file`";
+            return Err(format!("`{scheme}…` {hint}"));
+        }
+        let wrong = |character: char| character.is_whitespace() || "?#\\\"<>".contains(character);
+        let parts = rest.rsplit_once('/');
+        let Some((host, name)) = parts.filter(|(host, _)| !host.is_empty() && !host.starts_with([':', '/']))
+        else {
+            return Err(format!("`{text}` names no shops, {EXPECTED}"));
+        };
+        if host.contains(wrong) || !host.is_ascii() {
+            return Err(format!("`{text}` is no address, {EXPECTED}"));
+        }
+        let is_of_name = |character: char| {
+            character.is_ascii_lowercase() || character.is_ascii_digit() || "-_".contains(character)
+        };
+        if name.is_empty()
+            || name.len() > NAME_BYTES_MAX
+            || name.starts_with(['-', '_'])
+            || !name.chars().all(is_of_name)
+        {
+            return Err(format!(
+                "`{name}` cannot be the name of an index (a to z, 0 to 9, `-`, `_`), {EXPECTED}"
+            ));
+        }
+        Ok(Self { base: format!("{scheme}{host}"), name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for EngineAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.base, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_the_engine_and_the_shops_in_it() {
+        for (text, base, name) in [
+            ("http://127.0.0.1:9200/shops", "http://127.0.0.1:9200", "shops"),
+            ("https://search.internal/shops-eu_1", "https://search.internal", "shops-eu_1"),
+            ("https://gateway/search/shops", "https://gateway/search", "shops"),
+            ("http://[::1]:9200/shops", "http://[::1]:9200", "shops"),
+        ] {
+            let address = EngineAddress::parse(text).unwrap();
+            assert_eq!((address.base.as_str(), address.name.as_str()), (base, name));
+            assert_eq!(address.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_what_is_expected() {
+        for (text, said) in [
+            ("elastic", "`elastic` is no place of search, expected `embedded` or"),
+            ("http://127.0.0.1:9200", "names no shops"),
+            ("http:///shops", "names no shops"),
+            ("http://127.0.0.1:9200/", "`` cannot be the name of an index"),
+            ("http://127.0.0.1:9200/Shops", "`Shops` cannot be the name of an index"),
+            ("http://127.0.0.1:9200/_all", "`_all` cannot be"),
+            ("http://127.0.0.1:9200/shops?x=1", "cannot be"),
+            ("http://a b/shops", "is no address"),
+        ] {
+            let refused = EngineAddress::parse(text).unwrap_err();
+            assert!(refused.contains(said), "{text}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_the_address_is_refused_and_not_said_back() {
+        let refused = EngineAddress::parse("https://elastic:hunter2@search/shops").unwrap_err();
+        assert!(
+            refused.contains("search_access.basic_auth_file") && !refused.contains("hunter2"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_program_without_the_engine_says_what_it_needs() {
+        let place = SearchPlace::try_from("http://127.0.0.1:9200/shops".to_owned());
+        if cfg!(feature = "elasticsearch") {
+            assert!(matches!(place, Ok(SearchPlace::Engine(_))));
+        } else {
+            assert!(place.unwrap_err().contains("built without `--features elasticsearch`"));
+        }
+        assert_eq!(SearchPlace::try_from("embedded".to_owned()), Ok(SearchPlace::Embedded));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let access =
+            SearchAccess { api_key: Some(Secret::new("c2VjcmV0".to_owned())), ..SearchAccess::default() };
+        assert!(!format!("{access:?}").contains("c2Vj"));
+    }
+}
