@@ -47,7 +47,8 @@ impl Clients {
             let any = Credentials::new(address.account.clone(), "local", None, None, "local stand-in");
             loader = loader.credentials_provider(any);
         }
-        let shared = loader.load().await;
+        // Tens of kilobytes otherwise, in whoever waits for it.
+        let shared = Box::pin(loader.load()).await;
         let (mut sns, mut sqs) =
             (aws_sdk_sns::config::Builder::from(&shared), aws_sdk_sqs::config::Builder::from(&shared));
         sns.set_endpoint_url(address.endpoint.clone());

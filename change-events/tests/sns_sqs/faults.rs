@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_secs(2);
 
 async fn roads() -> (Own, Between, SnsSqsConsumer, SnsSqsPublisher) {
-    let (own, between) = (Own::new(), Between::start().await);
+    let (own, between) = (Own::new().await, Between::start().await);
     let through = own.through(&between.endpoint);
     let consumer = through.listening(SHORT).await;
     let publisher = through.announcing();
@@ -196,7 +196,7 @@ async fn nothing_there_is_permanent_and_nobody_there_is_transient() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stand_in_that_was_begun_anew_is_filled_again() {
-    let own = Own::new();
+    let own = Own::new().await;
     let (consumer, publisher) = (own.listening(SHORT).await, own.announcing());
     publisher.publish(&events(1..=1)).await.unwrap();
     all_arrive(&consumer, 1..=1).await;
@@ -221,7 +221,7 @@ async fn a_stand_in_that_was_begun_anew_is_filled_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_is_prompt_and_gives_back_what_still_arrives() {
-    let own = Own::new();
+    let own = Own::new().await;
     let first = own.listening(LONG).await;
     let begun = Instant::now();
     let dropped = tokio::time::timeout(Duration::from_millis(50), first.receive(10)).await;

@@ -14,7 +14,7 @@ const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_ours_is_dead_lettered_with_the_reason_and_the_rest_goes_on() {
-    let own = Own::new();
+    let own = Own::new().await;
     let consumer = own.listening(LONG).await;
     let (sns, sqs) = own.sdk().await;
     let large = "x".repeat(200_000);
@@ -60,7 +60,7 @@ async fn what_is_not_ours_is_dead_lettered_with_the_reason_and_the_rest_goes_on(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redrive_brings_dead_letters_back() {
-    let own = Own::new();
+    let own = Own::new().await;
     let consumer = own.listening(LONG).await;
     own.announcing().publish(&events(1..=3)).await.unwrap();
     own.publish_text(Writer::Ads, "no json").await;
@@ -94,7 +94,7 @@ async fn a_redrive_brings_dead_letters_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_waits_is_never_dead_lettered_by_its_receive_count() {
-    let own = Own::new();
+    let own = Own::new().await;
     let consumer = own.listening(LONG).await;
     own.announcing().publish(&events(7..=7)).await.unwrap();
     for receive_count in 1..=15 {

@@ -7,6 +7,7 @@ use change_events::conformance::Transport;
 use change_events::sns_sqs::{SnsSqsAddress, SnsSqsConsumer, SnsSqsPublisher};
 use change_events::{ChangeEvent, EventConsumer};
 use shop_id::{Revision, ShopId, Writer};
+use tokio::sync::OnceCell;
 
 /// Receives last no longer than they may, and no test longer than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,8 +22,14 @@ pub(crate) fn endpoint() -> String {
 }
 
 impl Own {
-    pub(crate) fn new() -> Self {
-        Self::at(&endpoint(), "&create=true")
+    pub(crate) async fn new() -> Self {
+        // A stand-in that was just started loads each service when it is first asked for.
+        static IS_AWAKE: OnceCell<()> = OnceCell::const_new();
+        let own = Self::at(&endpoint(), "&create=true");
+        let waking =
+            async { while SnsSqsConsumer::open(&own.0, Writer::Ads, "first", PATIENCE).await.is_err() {} };
+        IS_AWAKE.get_or_init(|| async { tokio::time::timeout(PATIENCE, waking).await.unwrap() }).await;
+        own
     }
 
     pub(crate) fn at(endpoint: &str, more: &str) -> Self {
