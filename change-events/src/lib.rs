@@ -8,8 +8,14 @@
 pub mod envelope; //    an ID and a revision   -> ChangeEvent
 mod transport; //       ChangeEvent            -> Delivery, at least once
 pub mod embedded; //    files: one queue per subscriber and writer
+#[cfg(feature = "sns-sqs")]
+pub mod sns_sqs; //     AWS: a topic per writer, an SQS queue per subscriber and writer
+mod address; //         a configured text      -> which of these
+mod selected; //        whichever it is
 pub mod memory; //      for tests of those who publish or subscribe
 pub mod conformance; // what every transport is held to
 
+pub use address::EventsAddress;
 pub use envelope::{ChangeEvent, UnusableEvent};
+pub use selected::{SelectedConsumer, SelectedPublisher};
 pub use transport::{Delivery, EventConsumer, EventError, EventPublisher, Receipt};

@@ -5,6 +5,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use change_events::EventsAddress;
 use document_store::StoreAddress;
 use serde::Deserialize;
 use service_runtime::logs::LogFormat;
@@ -34,8 +35,8 @@ pub struct Config {
     /// 160 bytes of the data file (`cargo run --release -p document-store --example log_entry_bytes`).
     #[serde(default = "defaults::log_entries_max")]
     pub log_entries_max: NonZeroU64,
-    /// The directory of the embedded event queues.
-    pub events: PathBuf,
+    /// How writers announce changes: the directory of the embedded transport, or `sns-sqs://…`.
+    pub events: EventsAddress,
     /// How often each writer is asked what changed: what a lost event costs at most.
     #[serde(default = "defaults::changed_since_interval_ms")]
     pub changed_since_interval_ms: NonZeroU64,
@@ -290,6 +291,10 @@ mod tests {
             ("search_index.replica=0", "did you mean `replicas`?"),
             ("writers.ads=http://", "`http://` is no base URL"),
             ("writers.orders=http://orders", "unknown key `writers.orders`"),
+            (
+                "events=kafka://broker",
+                "no events travel by `kafka`, expected a directory such as `data/events`",
+            ),
             ("audit_interval=5", "did you mean `audit_interval_ms`?"),
         ] {
             let refused = read(said).unwrap_err();

@@ -3,8 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use change_events::embedded::{EmbeddedConsumer, EmbeddedOptions};
-use change_events::{EventConsumer, EventError};
+use change_events::{EventConsumer, EventError, SelectedConsumer};
 use document_store::{ChangeLog, DocumentWriter, StoreError};
 use service_runtime::program::{BindError, Context};
 use subscription::{Settings, Subscription, SubscriptionMetrics};
@@ -47,17 +46,10 @@ pub async fn run(config: Config, context: Context) -> Result<(), RunError> {
         // The subscription has its own patience for each kind of question; this only bounds what it gave up.
         let patience = settings.page_timeout.max(settings.refetch_timeout);
         let reads = WriterClient::new(writer, url.as_str(), patience);
-        let events = config.events.clone();
+        let (events, visibility_timeout) = (config.events.clone(), settings.visibility_timeout);
         let open = move || {
             let events = events.clone();
-            async move {
-                let opening =
-                    move || EmbeddedConsumer::open(&events, writer, SUBSCRIBER, EmbeddedOptions::default());
-                tokio::task::spawn_blocking(opening).await.map_err(|error| EventError::Unavailable {
-                    queue: format!("{writer}/{SUBSCRIBER}"),
-                    reason: error.to_string(),
-                })
-            }
+            async move { SelectedConsumer::open(&events, writer, SUBSCRIBER, visibility_timeout).await }
         };
         Followed { reads, open }
     });

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::demo::{self, DemoOptions};
+use crate::doctor::{self, DoctorOptions};
 use crate::import::mapping::Mapping;
 use crate::import::{self, ImportOptions, Targets};
 use crate::inspect::{self, InspectOptions};
@@ -31,6 +32,8 @@ enum Action {
     Demo(DemoOptions),
     /// One shop's stored document, section by section
     Inspect(InspectOptions),
+    /// Whether all that the programs depend on answers, and what to do about what does not
+    Doctor(DoctorOptions),
     /// For the demo's own use
     #[command(name = tether::ARGUMENT, hide = true, disable_help_flag = true)]
     Tethered {
@@ -125,6 +128,10 @@ async fn act(action: Action, say: &Say) -> anyhow::Result<ExitCode> {
         Action::Inspect(options) => {
             let whole = inspect::inspect(&options, say).await?;
             Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Action::Doctor(options) => {
+            let all_well = doctor::doctor(&options, say).await?;
+            Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Action::Demo(options) => demo::demo(options, say).await,
         // Was done before the runtime began.

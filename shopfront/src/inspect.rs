@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use document_store::lmdb::LmdbReader;
 use document_store::{
-    ChangeLog, DocumentReader, Identity, Lookup, Position, StoreError, Stored, WriterContact,
+    ChangeLog, DocumentReader, Identity, Lookup, Position, SelectedReader, StoreAddress, StoreError, Stored,
+    WriterContact,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,9 +30,12 @@ pub struct InspectOptions {
     /// Of the shop
     #[arg(value_name = "ID")]
     pub shop_id: ShopId,
-    /// The document store
-    #[arg(long, value_name = "DIR", default_value = "demo-data/store")]
-    pub store: PathBuf,
+    /// The document store: a directory, or an address as configurations have it
+    #[arg(long, value_name = "STORE", default_value = "demo-data/store", value_parser = StoreAddress::parse)]
+    pub store: StoreAddress,
+    /// A file that holds the password of the store's user
+    #[arg(long, value_name = "FILE")]
+    pub store_password_file: Option<PathBuf>,
     /// For programs
     #[arg(long)]
     pub json: bool,
@@ -117,7 +120,8 @@ fn as_text<S: serde::Serializer>(position: &Position, serializer: S) -> Result<S
 /// # Errors
 /// The store cannot be opened.
 pub async fn inspect(options: &InspectOptions, say: &Say) -> anyhow::Result<bool> {
-    let store = LmdbReader::open(&options.store)?;
+    let address = options.store.clone().with_password_file(options.store_password_file.as_deref())?;
+    let store = SelectedReader::open(&address).await?;
     let inspection = look(&store, options.shop_id, Timestamp::now()).await?;
     if options.json {
         say.result(&serde_json::to_string_pretty(&inspection)?);

@@ -6,6 +6,7 @@
 
 pub mod command; //  arguments               -> what to do
 pub mod demo; //     a directory             -> every program, running
+pub mod doctor; //   configurations          -> whether all they lead to answers
 pub mod generate; // seed + shop's identity  -> menus, hours, delivery, campaigns, reviews
 pub mod import; //   files + mapping         -> shops at the writers
 pub mod inspect; //  a store, a shop ID      -> what is stored of it

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use change_events::EventsAddress;
 use serde::Deserialize;
 use service_runtime::logs::LogFormat;
 
@@ -16,8 +17,8 @@ pub struct Config {
     pub ops: SocketAddr,
     /// The SQLite file. Made, with its directory, when it is not there.
     pub database: PathBuf,
-    /// The directory of the embedded event transport.
-    pub events: PathBuf,
+    /// How changes are announced: the directory of the embedded transport, or `sns-sqs://…`.
+    pub events: EventsAddress,
     /// How log lines look.
     #[serde(default)]
     pub log_format: LogFormat,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use change_events::embedded::EmbeddedPublisher;
+use change_events::SelectedPublisher;
 use service_runtime::logs;
 use service_runtime::program::{BindError, Context, bind};
 use shop_id::Writer;
@@ -108,7 +108,7 @@ async fn start_owner<O: Served>(config: &Config, context: &Context) -> Result<So
         Bounds { group_changes_max: config.commit_changes_max, waiting_max: config.commits_waiting_max };
     let started = commit::start(database, bounds, announced, context.clock.clone(), counted.clone());
     let (commits, announcing, committed_all) = started.map_err(RunError::Thread)?;
-    let publisher = EmbeddedPublisher::open(&config.events, O::WRITER);
+    let publisher = SelectedPublisher::open(&config.events, O::WRITER);
     let relay = Relay { publisher, announcing, reads: Arc::clone(&reads), counted: counted.clone() };
     context.drain.spawn(relay.run());
     context.drain.spawn(async move { drop(committed_all.await) });
