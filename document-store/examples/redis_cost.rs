@@ -47,7 +47,7 @@ fn sections(counter: u64) -> Sections {
 }
 
 async fn saves(writer: &RedisWriter, shops: u64, counter: u64) -> Result<(), Box<dyn Error>> {
-    let updates = stream::iter(1..=shops).filter_map(|number| async move { ShopId::new(number) });
+    let updates = stream::iter((1..=shops).filter_map(ShopId::new));
     let mut updates = updates
         .map(|shop_id| writer.update(shop_id, merging(shop_id, sections(counter))))
         .buffer_unordered(UPDATES_AT_ONCE);
@@ -62,9 +62,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().ok_or("the address of a store is missing")?;
     let shops: u64 = arguments.next().map_or(Ok(20_000), |shops| shops.parse())?;
-    let StoreAddress::Redis(address) = StoreAddress::parse(&address)? else { return Err("not of Redis".into()) };
-    let clients: Result<Vec<_>, _> =
-        address.hosts.iter().map(|(host, port)| redis::Client::open(format!("redis://{host}:{port}"))).collect();
+    let StoreAddress::Redis(address) = StoreAddress::parse(&address)? else {
+        return Err("not of Redis".into());
+    };
+    let clients: Result<Vec<_>, _> = address
+        .hosts
+        .iter()
+        .map(|(host, port)| redis::Client::open(format!("redis://{host}:{port}")))
+        .collect();
     let clients = clients?;
     let cpu = async || -> Result<(Duration, Duration), Box<dyn Error>> {
         let mut servers = Duration::ZERO;
@@ -76,9 +81,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let say = |what: &str, count: u64, (own, server): (Duration, Duration), took: Duration| {
         let each = |time: Duration| time.as_secs_f64() * 1e6 / count as f64;
         let rate = count as f64 / took.as_secs_f64();
-        println!("{what}: {:.1} us of CPU here, {:.1} us in servers, {rate:.0} a second", each(own), each(server));
+        println!(
+            "{what}: {:.1} us of CPU here, {:.1} us in servers, {rate:.0} a second",
+            each(own),
+            each(server)
+        );
     };
-    let between = |before: (Duration, Duration), after: (Duration, Duration)| (after.0 - before.0, after.1 - before.1);
+    let between =
+        |before: (Duration, Duration), after: (Duration, Duration)| (after.0 - before.0, after.1 - before.1);
 
     let writer = RedisWriter::open(&address).await?;
     for (what, counter) in [("a first save", 1), ("a save of a held document", 2)] {
@@ -93,7 +103,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let reader = Arc::clone(&reader);
             async move {
                 let number = |place: u64| (page * PAGE + place).wrapping_mul(7_919) % shops + 1;
-                let shop_ids: Vec<ShopId> = (0..PAGE).filter_map(|place| ShopId::new(number(place))).collect();
+                let shop_ids: Vec<ShopId> =
+                    (0..PAGE).filter_map(|place| ShopId::new(number(place))).collect();
                 reader.gather(&shop_ids).await.into_iter().all(|answer| answer.is_ok())
             }
         });
@@ -108,7 +119,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let shop_id = ShopId::new(1).ok_or("no shop")?;
     for counter in 3..3 + u64::from(WAKE_UPS) {
         let seen = reader.head().await?;
-        let waiting = { let reader = Arc::clone(&reader); tokio::spawn(async move { reader.grown(&seen).await }) };
+        let waiting = {
+            let reader = Arc::clone(&reader);
+            tokio::spawn(async move { reader.grown(&seen).await })
+        };
         tokio::time::sleep(Duration::from_millis(2)).await;
         writer.update(shop_id, merging(shop_id, sections(counter))).await?;
         let saved = Instant::now();
@@ -117,6 +131,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     waits.sort_unstable();
     let at = |part: usize| waits[(waits.len() - 1) * part / 100].as_micros();
-    println!("acknowledged to woken: p50 {} us, p99 {} us; hedged gets {}", at(50), at(99), reader.hedged_gets());
+    println!(
+        "acknowledged to woken: p50 {} us, p99 {} us; hedged gets {}",
+        at(50),
+        at(99),
+        reader.hedged_gets()
+    );
     Ok(())
 }
