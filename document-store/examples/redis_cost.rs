@@ -47,7 +47,7 @@ fn sections(counter: u64) -> Sections {
 }
 
 async fn saves(writer: &RedisWriter, shops: u64, counter: u64) -> Result<(), Box<dyn Error>> {
-    let updates = stream::iter(1..=shops).filter_map(|number| async move { ShopId::new(number) });
+    let updates = stream::iter((1..=shops).filter_map(ShopId::new));
     let mut updates = updates
         .map(|shop_id| writer.update(shop_id, merging(shop_id, sections(counter))))
         .buffer_unordered(UPDATES_AT_ONCE);

@@ -43,7 +43,7 @@ pub struct RedisAddress {
     pub is_cluster: bool,
     /// Shards of the change log, 1 to 256; only looked at when the store is created.
     pub shards: u16,
-    /// A save is acknowledged once so many replicas have it.
+    /// A save waits for so many replicas. One that they did not confirm in time fails; tried again, it is found held, and counts.
     pub wait_replicas: u8,
     /// How long one command may take.
     pub patience: Duration,

@@ -60,7 +60,7 @@ fn said(store: &str, error: &RedisError) -> StoreError {
         "WRONGPASS" | "NOAUTH" => unusable(refused(error)),
         _ if error.kind() == ErrorKind::AuthenticationFailed => unusable(refused(error)),
         "NOPERM" => unusable(format!(
-            "this user may not do what is needed ({detail}); the rights are listed in `document-store/src/redis/mod.rs`"
+            "this user may not do what is needed ({detail}); `docs/redis.md` lists the rights"
         )),
         "OOM" => full("`maxmemory` is used up; raise it".to_owned()),
         "MISCONF" => full(format!(
@@ -99,7 +99,7 @@ mod tests {
             ("NOAUTH", false, "user name or password"),
             ("OOM", false, "raise it"),
             ("MISCONF", false, "make room on its disk"),
-            ("NOPERM", false, "the rights are listed"),
+            ("NOPERM", false, "lists the rights"),
             ("LOADING", true, "still loading"),
             ("READONLY", true, "name all servers"),
             ("NOREPLICAS", true, "the server's words"),

@@ -90,7 +90,9 @@ mod tests {
             hedge.may_ask_again(25);
         }
         let start = PARTS_MAX / PARTS_OF_A_GET;
-        assert_eq!(hedge.hedged_gets(), 25 * 10_000 / 10 + start);
+        let allowed = 25 * 10_000 / 10 + start;
+        // What was saved up at the start is full, so that the first gets earn nothing.
+        assert!((allowed - 50..=allowed).contains(&hedge.hedged_gets()), "{}", hedge.hedged_gets());
     }
 
     #[test]

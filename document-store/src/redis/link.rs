@@ -128,9 +128,18 @@ impl Link {
                 if is_elsewhere || is_broken {
                     self.drop_wire(&wire);
                 }
-                Err(Failed::Said(error))
+                Err(self.said(error))
             }
         }
+    }
+
+    /// A connection that is not made in time is as late as an answer that does not come.
+    fn said(&self, error: RedisError) -> Failed {
+        if error.is_timeout() {
+            let waited_ms = u64::try_from(self.address.patience.as_millis()).unwrap_or(u64::MAX);
+            return Failed::Late { waited_ms };
+        }
+        Failed::Said(error)
     }
 
     fn now(&self) -> u64 {
@@ -192,7 +201,7 @@ impl Link {
     async fn master(&self) -> Result<(Via, Option<(String, u16)>), Failed> {
         let hosts = &self.address.hosts;
         if let [only] = &hosts[..] {
-            let connection = self.server(only).await.map_err(Failed::Said)?;
+            let connection = self.server(only).await.map_err(|error| self.said(error))?;
             return Ok((Via::Server(connection), Some(only.clone())));
         }
         let mut failure = None;
@@ -202,7 +211,7 @@ impl Link {
                     return Ok((Via::Server(connection), Some(host.clone())));
                 }
                 Ok(_) => {}
-                Err(error) => failure = Some(Failed::Said(error)),
+                Err(error) => failure = Some(self.said(error)),
             }
         }
         Err(failure.unwrap_or_else(|| {
@@ -269,7 +278,7 @@ impl Link {
             builder = builder.certs(certificates.clone());
         }
         let client = builder.build().map_err(Failed::Said)?;
-        let cluster = client.get_async_connection().await.map_err(Failed::Said)?;
+        let cluster = client.get_async_connection().await.map_err(|error| self.said(error))?;
         Ok((Via::Cluster(cluster), None))
     }
 

@@ -24,15 +24,7 @@
 //! **Several writers** are allowed, unlike with LMDB: a save compares the position that it replaces. A second invalidator
 //! costs work, not correctness; nobody needs to be refused.
 //!
-//! **Rights.** What a query server and an invalidator need, for a store named `shopfront`:
-//!
-//! ```text
-//! ACL SETUSER query-server on >… resetchannels %R~{shopfront:* +get +mget +exists +hmget +xrange +zrangebylex +info
-//!     +cluster|slots +client|tracking +client|setinfo +client|setname +client|id +hello +ping +auth
-//! ACL SETUSER invalidator on >… resetchannels ~{shopfront:* +get +mget +exists +hmget +xrange +zrangebylex +info
-//!     +cluster|slots +client|tracking +client|setinfo +client|setname +client|id +hello +ping +auth
-//!     +evalsha +eval +script|load +getrange +set +hget +hset +hdel +hincrby +xadd +xtrim +zadd +unlink +wait
-//! ```
+//! How an operator sets it up, users with the least rights included: `docs/redis.md`.
 
 mod keys; //     a shop, a shard                  -> names and slots
 mod failed; //   what the server said             -> what a caller can do about it

@@ -1,7 +1,5 @@
 //! What one server does wrong, and what is said about it.
 
-use std::time::Duration;
-
 use document_store::redis::{RedisReader, RedisWriter};
 use document_store::{
     ChangeLog, DocumentReader, DocumentWriter, Lookup, Put, SelectedReader, SelectedWriter, StoreAddress,
@@ -144,10 +142,6 @@ async fn a_full_server_refuses_saves_and_goes_on_being_read() {
     assert!(said.contains("`maxmemory` is used up at `6291456` bytes; raise it"), "{said}");
     assert_eq!(seen(&reader).await, "+++++++++");
     assert!(matches!(reader.gather(&[shop(number)]).await[..], [Ok(Lookup::Unknown)]), "no half save");
-    assert!(matches!(
-        writer.save_cursor(shop_id::Writer::Ads, Revision::ZERO).await,
-        Err(StoreError::Full { .. })
-    ));
     server.say("CONFIG SET maxmemory 0");
     let again = writer.update(shop(number), conformance::merging(shop(number), offered)).await;
     assert!(matches!(again, Ok(Put::Applied(_))));
@@ -202,5 +196,4 @@ async fn a_late_answer_is_asked_for_again_over_another_connection() {
     assert_eq!(answered, "+++++++++");
     // 50 gathers of 9 earned 45 further gets, beside what a start may spend.
     assert!(reader.hedged_gets() <= 145, "{}", reader.hedged_gets());
-    tokio::time::sleep(Duration::from_millis(1)).await;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use document_store::redis::{RedisReader, RedisWriter};
-use document_store::{ChangeLog, DocumentReader, DocumentWriter, StoreError, conformance};
+use document_store::{ChangeLog, DocumentReader, StoreError, conformance};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::servers::{PATIENCE, Server, at, filled, save, seen, shop, until};
@@ -32,11 +32,9 @@ async fn a_wrong_password_is_said_and_not_shown() {
 
 /// The lines that operators are told to type.
 fn documented() -> Vec<String> {
-    let documentation = include_str!("../../src/redis/mod.rs");
-    let lines: Vec<&str> = documentation.lines().filter_map(|line| line.strip_prefix("//! ")).collect();
-    let text = lines.join(" ");
-    let users = text.split("ACL SETUSER ").skip(1).map(|user| user.split("```").next().unwrap());
-    users.map(|user| user.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    let users = include_str!("../../../docs/redis.md").split("ACL SETUSER ").skip(1);
+    let users = users.map(|user| user.split("\n\n").next().unwrap().split("```").next().unwrap());
+    users.map(|user| user.replace('\\', "").split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
 #[tokio::test]

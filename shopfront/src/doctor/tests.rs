@@ -66,7 +66,6 @@ async fn what_answers_is_well_and_what_does_not_comes_with_its_fix() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let away = configuration(&format!("[writers]\nshop = \"http://127.0.0.1:{port}\"\n"));
     assert!(!doctor(&options(&away), &Say::default()).await.unwrap(), "a writer is away");
-    drop(writer);
 
     let asked = Dependency::of_files(&options(&away).configurations).unwrap();
     let mut said = Vec::new();
