@@ -33,7 +33,7 @@ pub(crate) struct InstructionsOptions {
 /// By itself.
 pub(crate) fn instructions(options: &InstructionsOptions) -> anyhow::Result<ExitCode> {
     let mut steps = Steps::default();
-    let outcome = check(&mut steps, options.accept);
+    let outcome = check(&mut steps, options.accept, "--all-features");
     say(&format!("\n{}", steps.summary()));
     Ok(match outcome? {
         Outcome::Done => ExitCode::SUCCESS,
@@ -41,9 +41,9 @@ pub(crate) fn instructions(options: &InstructionsOptions) -> anyhow::Result<Exit
     })
 }
 
-/// Builds and counts.
-pub(crate) fn check(steps: &mut Steps, accept: bool) -> anyhow::Result<Outcome> {
-    let hot_path = built(steps)?;
+/// Builds, with the features that all else was built with, and counts.
+pub(crate) fn check(steps: &mut Steps, accept: bool, features: &str) -> anyhow::Result<Outcome> {
+    let hot_path = built(steps, features)?;
     let mut count = Command::new(hot_path);
     if accept {
         count.arg("--accept");
@@ -51,10 +51,9 @@ pub(crate) fn check(steps: &mut Steps, accept: bool) -> anyhow::Result<Outcome> 
     steps.run_if_possible("instructions of the hot path", &mut count)
 }
 
-fn built(steps: &mut Steps) -> anyhow::Result<PathBuf> {
+fn built(steps: &mut Steps, features: &str) -> anyhow::Result<PathBuf> {
     // Everything is named, as for the tests, so that dependencies have the same features and are not built again.
-    let mut build =
-        cargo(["build", "--quiet", "--workspace", "--all-features", "--locked", "--example", "hot_path"]);
+    let mut build = cargo(["build", "--quiet", "--workspace", features, "--locked", "--example", "hot_path"]);
     for package in OPTIMISED {
         for setting in ["opt-level=3", "debug-assertions=false", "overflow-checks=false"] {
             build.arg("--config").arg(format!("profile.dev.package.{package}.{setting}"));

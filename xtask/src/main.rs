@@ -11,6 +11,7 @@ mod licences; //     the tree of dependencies  -> what `cargo deny` says of it
 mod measure; //      builds in release mode    -> side by side with others, what grows, who is answered at the spike
 mod servers; //      names of real servers     -> servers that answer, on this machine
 mod steps; //        one command after another -> how long each took, what went wrong
+mod suites; //       what tests say            -> what holds of which backend
 mod test; //         all that must hold        -> a verdict
 
 use std::ffi::OsString;

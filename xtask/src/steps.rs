@@ -1,11 +1,11 @@
 //! One command after another, each with its name and how long it took; the first that fails ends it all.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
 use crate::root;
 
@@ -41,7 +41,7 @@ impl Steps {
         say(&format!("── {name}"));
         let started = Instant::now();
         let status = command.current_dir(root()).status().with_context(|| format!("{name}: {command:?}"))?;
-        self.done.push((name.to_owned(), started.elapsed()));
+        self.took(name, started);
         match status.code() {
             Some(0) => Ok(Outcome::Done),
             Some(UNTESTED) => Ok(Outcome::Untested),
@@ -49,11 +49,62 @@ impl Steps {
         }
     }
 
+    /// The same while somebody listens to what it says, line by line; whether it succeeded, since it is the listener who judges.
+    pub(crate) fn run_heard(
+        &mut self,
+        name: &str,
+        command: &mut Command,
+        mut hear: impl FnMut(&str),
+    ) -> anyhow::Result<bool> {
+        say(&format!("── {name}"));
+        let started = Instant::now();
+        // One pipe for both, so that lines stand in the order in which they were said.
+        let (said, both) = std::io::pipe()?;
+        command.current_dir(root()).stdout(both.try_clone()?).stderr(both);
+        let mut child = command.spawn().with_context(|| format!("{name}: {command:?}"))?;
+        // Ours would keep the pipe open for ever.
+        command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+        for_each_line(said, |line| {
+            say(line);
+            hear(line);
+        })?;
+        let succeeded = child.wait()?.success();
+        self.took(name, started);
+        Ok(succeeded)
+    }
+
+    /// What a command prints on standard output; what it says on the other goes where ours goes.
+    pub(crate) fn output(&mut self, name: &str, command: &mut Command) -> anyhow::Result<String> {
+        let started = Instant::now();
+        command.current_dir(root()).stderr(Stdio::inherit());
+        let output = command.output().with_context(|| format!("{name}: {command:?}"))?;
+        self.took(name, started);
+        ensure!(
+            output.status.success(),
+            "{name} failed ({}); again by itself: {}",
+            output.status,
+            shown(command)
+        );
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Something that is no command.
+    pub(crate) fn took(&mut self, name: &str, started: Instant) {
+        self.done.push((name.to_owned(), started.elapsed()));
+    }
+
     /// One line per step.
     pub(crate) fn summary(&self) -> String {
         let line = |(name, took): &(String, Duration)| format!("{:>7.1} s  {name}\n", took.as_secs_f64());
         self.done.iter().map(line).collect()
     }
+}
+
+fn for_each_line(said: impl Read, mut hear: impl FnMut(&str)) -> std::io::Result<()> {
+    for line in BufReader::new(said).split(b'\n') {
+        hear(&String::from_utf8_lossy(&line?));
+    }
+    Ok(())
 }
 
 /// The cargo that runs this.
@@ -64,7 +115,7 @@ pub(crate) fn cargo<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> 
 }
 
 /// As one would type it.
-fn shown(command: &Command) -> String {
+pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy().into_owned()).collect();
     let program = words[0].rsplit('/').next().unwrap_or_default().to_owned();

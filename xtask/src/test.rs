@@ -1,51 +1,111 @@
 //! `cargo xtask test`: everything that must hold, in the order in which it fails soonest.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use clap::Args;
 
-use crate::steps::{Outcome, Steps, cargo, say};
-use crate::{instructions, licences};
+use crate::servers::{self, BroughtUp};
+use crate::steps::{Outcome, Steps, cargo, say, shown};
+use crate::suites::{self, Binaries, Ear, Suite, Verdict};
+use crate::{instructions, licences, root};
 
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct TestOptions {
-    /// Leave out what needs the network: the licence check installs its tool once
+    /// Leave out what needs the network: backends on real servers, and the licence check, which installs its tool once
     #[arg(long)]
     embedded: bool,
 }
+
+/// What could not be judged, and why.
+type Untested = Vec<String>;
 
 /// Stops at the first thing that does not hold.
 pub(crate) fn test(options: &TestOptions) -> anyhow::Result<ExitCode> {
     let mut steps = Steps::default();
     let outcome = all(&mut steps, options);
     say(&format!("\n{}", steps.summary()));
-    if outcome? == Outcome::Untested {
-        let untested = "untested: instructions of the hot path; what they lack stands above";
+    let untested = outcome?;
+    if !untested.is_empty() {
+        let untested = format!("untested: {}; what they lack stands above", untested.join(", "));
         // Whoever gates on the verdict wants all of it.
         ensure!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{untested}");
-        say(untested);
+        say(&untested);
     }
     if options.embedded {
-        say("left out because of --embedded: licences and sources (cargo deny)");
+        say("left out because of --embedded: backends on real servers, licences and sources (cargo deny)");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn all(steps: &mut Steps, options: &TestOptions) -> anyhow::Result<Outcome> {
+fn all(steps: &mut Steps, options: &TestOptions) -> anyhow::Result<Untested> {
     steps.run("format", &mut cargo(["fmt", "--all", "--check"]))?;
-    let everything = ["--workspace", "--all-targets", "--all-features", "--locked"];
-    let mut lints = cargo(["clippy", "--quiet"]);
-    steps.run("lints", lints.args(everything).args(["--", "--deny", "warnings"]))?;
+    let suites = suites::present(root())?;
+    let features = if options.embedded {
+        suites::features_without(root(), &suites)?
+    } else {
+        "--all-features".to_owned()
+    };
+    let workspace = ["--workspace", "--locked", &features];
+    let mut lints = cargo(["clippy", "--quiet", "--all-targets"]);
+    steps.run("lints", lints.args(workspace).args(["--", "--deny", "warnings"]))?;
     // The journeys start the very binaries that this builds: with the same features as the tests, so once.
-    let mut build = cargo(["build", "--quiet"]);
-    steps.run("build", build.args(everything))?;
-    let mut tests = cargo(["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"]);
-    steps.run("tests and doc tests", &mut tests)?;
+    let mut build = cargo(["build", "--quiet", "--all-targets"]);
+    steps.run("build", build.args(workspace))?;
+    let mut untested = if options.embedded {
+        let mut tests = cargo(["test", "--no-fail-fast"]);
+        steps.run("tests and doc tests", tests.args(workspace))?;
+        Untested::new()
+    } else {
+        on_real_servers(steps, suites, &workspace)?
+    };
     // Last of what is built: it shares the tests' dependencies.
-    let counted = instructions::check(steps, false)?;
+    if instructions::check(steps, false, &features)? == Outcome::Untested {
+        untested.push("instructions of the hot path".to_owned());
+    }
     if !options.embedded {
         licences::check(steps)?;
     }
-    Ok(counted)
+    Ok(untested)
+}
+
+/// All tests, those of backends among them, with servers that stop afterwards if they did not run before.
+fn on_real_servers(
+    steps: &mut Steps,
+    suites: Vec<&'static Suite>,
+    workspace: &[&str],
+) -> anyhow::Result<Untested> {
+    say("── real servers");
+    let started = Instant::now();
+    let brought = servers::up(&servers::named(&suites::servers(&suites))?)?;
+    brought.complaints().iter().for_each(|complaint| say(complaint));
+    steps.took("real servers", started);
+    let outcome = tests(steps, suites, workspace, &brought);
+    servers::down(&brought.started)?;
+    outcome
+}
+
+fn tests(
+    steps: &mut Steps,
+    suites: Vec<&'static Suite>,
+    workspace: &[&str],
+    brought: &BroughtUp,
+) -> anyhow::Result<Untested> {
+    let mut list = cargo(["test", "--quiet", "--no-run", "--message-format=json-render-diagnostics"]);
+    let binaries = Binaries::read(&steps.output("list of tests", list.args(workspace))?)?;
+    let mut ear = Ear::new(suites, binaries);
+    let mut tests = cargo(["test", "--no-fail-fast"]);
+    tests.args(workspace).envs(servers::variables()?);
+    let succeeded = steps.run_heard("tests and doc tests", &mut tests, |line| ear.hear(line))?;
+
+    let missing: BTreeSet<&str> = brought.missing.iter().map(|(name, _)| *name).collect();
+    let verdicts = ear.verdicts(&missing);
+    say(&format!("\n{}", suites::table(&verdicts)));
+    if !succeeded && !ear.only_missing_failed(&missing) {
+        bail!("tests and doc tests failed; again by themselves: {}", shown(&tests));
+    }
+    let untested = verdicts.iter().filter(|(.., verdict)| *verdict == Verdict::Untested);
+    Ok(untested.map(|(server, suite, _)| format!("{server} by {suite}")).collect())
 }

@@ -33,6 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("query-server", &["shop-id", "shop-document", "document-store", "shop-search", "service-runtime"]),
     ("admin-ui", &[]),
+    ("fault-proxy", &[]),
 ];
 
 /// The write side and what only it needs: shipped with the query server, reads would stop with the writers.

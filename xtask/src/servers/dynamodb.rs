@@ -14,6 +14,21 @@ const MAIN: &str = include_str!("../../servers/dynamodb/Main.java");
 #[derive(Debug)]
 pub(crate) struct DynamoDb;
 
+impl DynamoDb {
+    /// What starts it on this port.
+    pub(crate) fn command(tools: &Tools, port: &str) -> anyhow::Result<Command> {
+        let lib = tools.folder("dynamodb-jars").join("lib");
+        let classes = tools.folder("dynamodb").join("classes");
+        let mut java = tools.java("512m")?;
+        // Its SQLite comes as a native library beside the jars.
+        java.arg(format!("-Djava.library.path={}", lib.display()));
+        java.arg("--enable-native-access=ALL-UNNAMED");
+        java.arg("-cp").arg(format!("{}:{}/*", classes.display(), lib.display()));
+        java.args(["Main", port]);
+        Ok(java)
+    }
+}
+
 impl Server for DynamoDb {
     fn name(&self) -> &'static str {
         "dynamodb"
@@ -34,14 +49,8 @@ impl Server for DynamoDb {
     }
 
     fn commands(&self, tools: &Tools, folder: &Path, ports: &[u16]) -> anyhow::Result<Vec<Command>> {
-        let lib = tools.folder("dynamodb-jars").join("lib");
-        let classes = tools.folder("dynamodb").join("classes");
-        let mut java = tools.java("512m")?;
-        // Its SQLite comes as a native library beside the jars.
-        java.arg(format!("-Djava.library.path={}", lib.display()));
-        java.arg("--enable-native-access=ALL-UNNAMED");
-        java.arg("-cp").arg(format!("{}:{}/*", classes.display(), lib.display()));
-        java.args(["Main", &ports[0].to_string()]).current_dir(folder);
+        let mut java = Self::command(tools, &ports[0].to_string())?;
+        java.current_dir(folder);
         Ok(vec![java])
     }
 

@@ -25,6 +25,10 @@ const TRANSPORT: &str = "transport-netty4-9.5.3.jar";
 /// Where the transport's jar says that it is a module.
 const TRANSPORT_DESCRIPTORS: &str = "META-INF/es-plugins/transport-netty4/";
 
+/// The sandbox, which is off. Its descriptor demands parts of a Java kit that no runtime has and that only a running sandbox
+/// uses; without the descriptor it is a module that demands nothing, of the name that its file has.
+const SANDBOX: (&str, &str) = ("elasticsearch-entitlement-9.5.3.jar", "org.elasticsearch.entitlement.jar");
+
 #[derive(Debug)]
 pub(crate) struct Elasticsearch;
 
@@ -40,7 +44,7 @@ impl Server for Elasticsearch {
 
     fn install(&self, tools: &Tools) -> anyhow::Result<()> {
         let jars = tools.jars("elasticsearch-jars", POM, SUMS)?;
-        let recipe = [SUMS, MAIN, PLUGIN, DESCRIPTOR, LOGGING].concat();
+        let recipe = [SUMS, MAIN, PLUGIN, DESCRIPTOR].concat();
         tools.made("elasticsearch", &recipe, |home| assembled(tools, &jars, home))?;
         Ok(())
     }
@@ -115,32 +119,42 @@ fn assembled(tools: &Tools, jars: &Path, home: &Path) -> anyhow::Result<()> {
         };
         std::fs::copy(&jar, into.join(name))?;
     }
-    let mut unzip = Command::new("python3");
-    unzip.args(["-m", "zipfile", "-e"]).arg(jars.join(TRANSPORT)).arg(home.join("transport"));
-    quiet(&mut unzip)?;
-    for entry in std::fs::read_dir(home.join("transport").join(TRANSPORT_DESCRIPTORS))? {
+    let of_transport = home.join("transport");
+    unzipped(&jars.join(TRANSPORT), &of_transport)?;
+    for entry in std::fs::read_dir(of_transport.join(TRANSPORT_DESCRIPTORS))? {
         let entry = entry?;
         std::fs::copy(entry.path(), transport.join(entry.file_name()))?;
     }
-    std::fs::remove_dir_all(home.join("transport"))?;
+    let of_sandbox = home.join("sandbox");
+    unzipped(&jars.join(SANDBOX.0), &of_sandbox)?;
+    std::fs::remove_file(of_sandbox.join("module-info.class"))?;
+    zipped(&of_sandbox, &lib.join(SANDBOX.1))?;
+    std::fs::remove_file(lib.join(SANDBOX.0))?;
 
-    std::fs::write(home.join("Main.java"), MAIN)?;
-    tools.compiled(&home.join("Main.java"), jars, &home.join("classes"))?;
-    std::fs::write(home.join("ShopfrontPlugin.java"), PLUGIN)?;
-    tools.compiled(&home.join("ShopfrontPlugin.java"), jars, &home.join("plugin-classes"))?;
+    let compiled = |name: &str, text: &str, classes: &str| -> anyhow::Result<()> {
+        std::fs::write(home.join(name), text)?;
+        tools.compiled(&home.join(name), jars, &home.join(classes))
+    };
+    compiled("Main.java", MAIN, "classes")?;
+    compiled("ShopfrontPlugin.java", PLUGIN, "plugin-classes")?;
     zipped(&home.join("plugin-classes"), &plugin.join("shopfront.jar"))?;
     std::fs::write(plugin.join("plugin-descriptor.properties"), DESCRIPTOR)?;
-
     std::fs::create_dir_all(home.join("native"))?;
     std::fs::copy(libzstd()?, home.join("native/libzstd.so"))?;
     Ok(())
 }
 
 /// A jar is a zip; the runtime brings no `jar`, but Python is there, since pip brought the runtime.
-fn zipped(classes: &Path, jar: &Path) -> anyhow::Result<()> {
+fn zipped(folder: &Path, jar: &Path) -> anyhow::Result<()> {
+    let names = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name()));
+    let names = names.collect::<std::io::Result<Vec<_>>>()?;
     let mut zip = Command::new("python3");
-    zip.args(["-m", "zipfile", "-c"]).arg(jar).arg("shopfront").current_dir(classes);
+    zip.args(["-m", "zipfile", "-c"]).arg(jar).args(names).current_dir(folder);
     quiet(&mut zip).map(drop)
+}
+
+fn unzipped(jar: &Path, into: &Path) -> anyhow::Result<()> {
+    quiet(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(jar).arg(into)).map(drop)
 }
 
 /// The system's, which dpkg itself needs.

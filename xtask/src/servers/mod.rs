@@ -28,7 +28,7 @@ use crate::target;
 use register::{Register, Running};
 use server::Server;
 
-pub(crate) use up::up;
+pub(crate) use up::{BroughtUp, up};
 
 /// All there are, those that take longest to start first.
 const ALL: [&dyn Server; 9] = [

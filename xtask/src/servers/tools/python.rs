@@ -31,10 +31,13 @@ impl Tools {
             let python = self.modern(&uv)?;
             let environment = folder.join("environment");
             quiet(Command::new(&uv).args(["venv", "--quiet", "--python"]).arg(python).arg(&environment))?;
-            // pip and not uv, since it is pip that a machine's mirrors are usually set up for.
-            let mut pip = pip()?;
-            pip.arg("--python").arg(environment.join("bin/python")).arg("install");
-            install(&mut pip, folder, lock)
+            // In a tenth of the time that pip takes for a hundred packages.
+            let mut install_all = Command::new(&uv);
+            install_all.args(["pip", "install", "--quiet", "--python"]).arg(environment.join("bin/python"));
+            if let Some(mirror) = mirror() {
+                install_all.env("UV_DEFAULT_INDEX", mirror);
+            }
+            install(&mut install_all, folder, lock)
         })
         .map(|folder| folder.join("environment"))
     }
@@ -80,10 +83,19 @@ fn pip() -> anyhow::Result<Command> {
     Ok(pip)
 }
 
+/// Machines are usually set up for pip alone.
+fn mirror() -> Option<String> {
+    if let Ok(mirror) = std::env::var("UV_DEFAULT_INDEX").or_else(|_| std::env::var("PIP_INDEX_URL")) {
+        return Some(mirror);
+    }
+    let mirror = answer("python3", &["-m", "pip", "config", "get", "global.index-url"])?;
+    Some(mirror.trim().to_owned())
+}
+
 /// All with hashes, so that nothing but what the lock file names is ever installed.
-fn install(pip: &mut Command, folder: &Path, lock: &str) -> anyhow::Result<()> {
+fn install(installer: &mut Command, folder: &Path, lock: &str) -> anyhow::Result<()> {
     let requirements = folder.join("requirements.txt");
     std::fs::write(&requirements, lock)?;
-    pip.args(["--require-hashes", "--requirement"]).arg(requirements);
-    quiet(pip).map(drop)
+    installer.args(["--require-hashes", "--requirement"]).arg(requirements);
+    quiet(installer).map(drop)
 }
