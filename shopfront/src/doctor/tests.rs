@@ -49,8 +49,8 @@ fn a_configuration_that_is_missing_or_wrong_is_named() {
 async fn what_answers_is_well_and_what_does_not_comes_with_its_fix() {
     let directory = tempfile::tempdir().unwrap();
     let (store, events) = (directory.path().join("store"), directory.path().join("events"));
-    let writer =
-        LmdbWriter::open(&store, LmdbOptions { map_bytes: 1 << 24, ..LmdbOptions::default() }).unwrap();
+    // One process opens a directory once.
+    drop(LmdbWriter::open(&store, LmdbOptions { map_bytes: 1 << 24, ..LmdbOptions::default() }).unwrap());
     std::fs::create_dir_all(events.join("shop")).unwrap();
     std::fs::write(events.join("shop").join("invalidator.sqlite"), "").unwrap();
     let configuration = |url: &str| {
