@@ -57,6 +57,33 @@ async fn saves(writer: &RedisWriter, shops: u64, counter: u64) -> Result<(), Box
     Ok(())
 }
 
+/// From the acknowledgement of a save to the return of who waited for it.
+async fn wakes(writer: &RedisWriter, reader: &Arc<RedisReader>) -> Result<(), Box<dyn Error>> {
+    let mut waits = Vec::new();
+    let shop_id = ShopId::new(1).ok_or("no shop")?;
+    for counter in 3..3 + u64::from(WAKE_UPS) {
+        let seen = reader.head().await?;
+        let waiting = {
+            let reader = Arc::clone(reader);
+            tokio::spawn(async move { reader.grown(&seen).await })
+        };
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        writer.update(shop_id, merging(shop_id, sections(counter))).await?;
+        let saved = Instant::now();
+        waiting.await??;
+        waits.push(saved.elapsed());
+    }
+    waits.sort_unstable();
+    let at = |part: usize| waits[(waits.len() - 1) * part / 100].as_micros();
+    println!(
+        "acknowledged to woken: p50 {} us, p99 {} us; hedged gets {}",
+        at(50),
+        at(99),
+        reader.hedged_gets()
+    );
+    Ok(())
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -115,27 +142,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let what = format!("a gather of {PAGE}, {in_flight} at once");
         say(&what, GATHERS, between(before, cpu().await?), began.elapsed());
     }
-    let mut waits = Vec::new();
-    let shop_id = ShopId::new(1).ok_or("no shop")?;
-    for counter in 3..3 + u64::from(WAKE_UPS) {
-        let seen = reader.head().await?;
-        let waiting = {
-            let reader = Arc::clone(&reader);
-            tokio::spawn(async move { reader.grown(&seen).await })
-        };
-        tokio::time::sleep(Duration::from_millis(2)).await;
-        writer.update(shop_id, merging(shop_id, sections(counter))).await?;
-        let saved = Instant::now();
-        waiting.await??;
-        waits.push(saved.elapsed());
-    }
-    waits.sort_unstable();
-    let at = |part: usize| waits[(waits.len() - 1) * part / 100].as_micros();
-    println!(
-        "acknowledged to woken: p50 {} us, p99 {} us; hedged gets {}",
-        at(50),
-        at(99),
-        reader.hedged_gets()
-    );
+    wakes(&writer, &reader).await?;
     Ok(())
 }

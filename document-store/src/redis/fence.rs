@@ -113,19 +113,30 @@ impl Fence {
         for _ in 0..TURNS_MAX {
             let metas = store.metas().await?;
             metas.iter().try_for_each(|meta| store.check_format(meta))?;
-            let infos = infos(store).await?;
-            let run_ids: Vec<&str> = infos.iter().map(|info| info.run_id.as_str()).collect();
+            let found = infos(store).await?;
+            let run_ids: Vec<&str> = found.iter().map(|info| info.run_id.as_str()).collect();
             let masters = masters(store, &metas, &run_ids).await?;
-            match judge(&metas, &run_ids, &masters, self.known(), now()) {
-                Verdict::Same { activation } => {
-                    return self.adopt(store, &metas, activation, were_refused).await;
-                }
-                Verdict::HandedOver { activation } => {
-                    let (identity, scripts) = self.adopt(store, &metas, activation, true).await?;
-                    for (shard, run_id) in (0..).zip(&run_ids) {
-                        let noted = note(store, shard, &scripts, ("run", run_id), Condition::Any).await;
-                        noted.map_err(|failed| failed.told(&store.name))?;
+            let verdict = judge(&metas, &run_ids, &masters, self.known(), now());
+            match verdict {
+                Verdict::Same { activation } | Verdict::HandedOver { activation } => {
+                    let identity = store.identity_of(&metas)?;
+                    let handed_over = matches!(verdict, Verdict::HandedOver { .. });
+                    let current = self.scripts.load_full().filter(|current| current.activation == activation);
+                    if let Some(current) = current
+                        && !were_refused
+                        && !handed_over
+                    {
+                        return Ok((identity, current));
                     }
+                    let scripts = load(store, activation).await?;
+                    // Whoever was loaded after a failover was not the one that was judged.
+                    if infos(store).await?.iter().zip(&run_ids).any(|(info, run_id)| info.run_id != *run_id) {
+                        continue;
+                    }
+                    if handed_over {
+                        name_processes(store, &scripts, &run_ids).await?;
+                    }
+                    self.scripts.store(Some(Arc::clone(&scripts)));
                     return Ok((identity, scripts));
                 }
                 Verdict::Begin { activation, is_whole } => {
@@ -137,37 +148,30 @@ impl Fence {
         let reason = "other writers begin new activations without end".to_owned();
         Err(StoreError::Unavailable { store: store.name.clone(), reason })
     }
+}
 
-    /// Loads the scripts everywhere, which is what lets saves through.
-    async fn adopt(
-        &self,
-        store: &Store,
-        metas: &[Meta],
-        activation: u32,
-        were_refused: bool,
-    ) -> Result<(Identity, Arc<Scripts>), StoreError> {
-        let identity = store.identity_of(metas)?;
-        let current = self.scripts.load_full().filter(|current| current.activation == activation);
-        if let Some(current) = &current
-            && !were_refused
-        {
-            store.see(identity);
-            return Ok((identity, Arc::clone(current)));
-        }
-        let scripts = current.unwrap_or_else(|| Arc::new(Scripts::of(activation)));
-        let shards = if store.front.is_cluster() { store.keys.shards() } else { 1 };
-        let load = |shard: u16, script: &Named| {
-            let mut command = redis::cmd("SCRIPT");
-            command.arg("LOAD").arg(&script.text);
-            let route = store.keys.route(shard);
-            async move { store.front.ask(route, &command).await.map_err(|failed| failed.told(&store.name)) }
-        };
-        let loads = (0..shards).flat_map(|shard| [load(shard, &scripts.save), load(shard, &scripts.note)]);
-        try_join_all(loads).await?;
-        self.scripts.store(Some(Arc::clone(&scripts)));
-        store.see(identity);
-        Ok((identity, scripts))
+/// Loads the scripts everywhere; once they are used, this is what lets saves through.
+async fn load(store: &Store, activation: u32) -> Result<Arc<Scripts>, StoreError> {
+    let scripts = Arc::new(Scripts::of(activation, Timestamp::now().as_nanosecond()));
+    let shards = if store.front.is_cluster() { store.keys.shards() } else { 1 };
+    let load = |shard: u16, script: &Named| {
+        let mut command = redis::cmd("SCRIPT");
+        command.arg("LOAD").arg(&script.text);
+        let route = store.keys.route(shard);
+        async move { store.front.ask(route, &command).await.map_err(|failed| failed.told(&store.name)) }
+    };
+    let loads = (0..shards).flat_map(|shard| [load(shard, &scripts.save), load(shard, &scripts.note)]);
+    try_join_all(loads).await?;
+    Ok(scripts)
+}
+
+/// In each shard's `meta`: who serves it now.
+async fn name_processes(store: &Store, scripts: &Scripts, run_ids: &[&str]) -> Result<(), StoreError> {
+    for (shard, run_id) in (0..).zip(run_ids) {
+        let noted = note(store, shard, scripts, ("run", run_id), Condition::Any).await;
+        noted.map_err(|failed| failed.told(&store.name))?;
     }
+    Ok(())
 }
 
 fn now() -> u32 {

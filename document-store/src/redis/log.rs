@@ -146,7 +146,7 @@ impl Store {
         let found = self.rest.ask(self.keys.route(shard), &command).await;
         let found = list(found.map_err(|failed| failed.told(&self.name))?);
         if found.is_empty() {
-            self.believes(shard).await?;
+            self.is_there(shard).await?;
         }
         let shop_id = |member: Value| {
             let Value::BulkString(bytes) = member else { return None };

@@ -1,6 +1,4 @@
-//! What each shard says of itself: which store this is, and whether it still is the one that was seen last.
-
-use std::sync::atomic::Ordering;
+//! What each shard says of itself: which store this is, and whether what it does not have does not exist.
 
 use futures_util::future::try_join_all;
 use redis::Value;
@@ -94,27 +92,25 @@ impl Store {
         }
     }
 
-    /// Answers are believed to be of this store from now on.
-    pub(super) fn see(&self, identity: Identity) {
-        let seen = (u64::from(identity.activation) << 1) | u64::from(identity.complete);
-        self.seen.store(seen, Ordering::Release);
+    /// The shard is there: what it does not have is not saved. That it may have been lost before is another question.
+    pub(super) async fn is_there(&self, shard: u16) -> Result<Meta, StoreError> {
+        let meta = self.meta(shard).await.map_err(|failed| failed.told(&self.name))?;
+        self.check_format(&meta)?;
+        if meta.activation.is_some() {
+            return Ok(meta);
+        }
+        let reason = "it is not there, or was flushed; shops that are not found may exist".to_owned();
+        Err(StoreError::Unavailable { store: self.name.clone(), reason })
     }
 
-    /// Whether "not there" means that there is no such shop: the shard is there, of the activation that was seen last, and
-    /// not less complete than it was then. In between two looks at the identity, a store that is created anew would else
-    /// turn all shops into unknown ones.
+    /// "Not there" means that there is no such shop. To who answers people it does so only once all was saved; to who saves
+    /// it means that nothing is held.
     pub(super) async fn believes(&self, shard: u16) -> Result<(), StoreError> {
-        let meta = self.meta(shard).await.map_err(|failed| failed.told(&self.name))?;
-        let unavailable =
-            |reason: &str| StoreError::Unavailable { store: self.name.clone(), reason: reason.to_owned() };
-        self.check_format(&meta)?;
-        let Some(activation) = meta.activation else {
-            return Err(unavailable("it is not there, or was flushed; shops that are not found may exist"));
-        };
-        let seen = self.seen.load(Ordering::Acquire);
-        if seen != 0 && (seen >> 1 != u64::from(activation) || (seen & 1 == 1 && !meta.is_complete)) {
-            return Err(unavailable("it was created anew a moment ago; shops that are not found may exist"));
+        let meta = self.is_there(shard).await?;
+        if meta.is_complete || self.is_written_here {
+            return Ok(());
         }
-        Ok(())
+        let reason = "it is not complete yet; shops that are not found may exist".to_owned();
+        Err(StoreError::Unavailable { store: self.name.clone(), reason })
     }
 }

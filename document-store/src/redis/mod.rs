@@ -12,14 +12,13 @@
 //!
 //! **What is durable.** A save that was acknowledged may still be lost: with `appendfsync everysec` by a crash, without a
 //! file by a restart, with replicas by a failover (`wait_replicas=1` makes that unlikely, not impossible). The store is a
-//! cache of the truth, so what matters is that a loss is noticed. Saves are made by a script whose text names the
-//! activation number, and scripts are neither written to disk nor replicated: a process that did not serve this activation
-//! before does not know it. Its `NOSCRIPT` makes the writer look who is there ([`fence`]); if it is another process than
+//! cache of the truth, so what matters is that a loss is noticed. Saves are made by a script that was loaded into the
+//! processes that were looked at, and scripts are neither written to disk nor replicated: another process does not know it. Its `NOSCRIPT` makes the writer look who is there ([`fence`]); if it is another process than
 //! the one that `meta` names, the activation is raised, the changed-since cursors are forgotten, and the invalidator, which
 //! watches the activation, asks all writers again. Readers meet positions of a newer activation and scan anew.
 //!
-//! **Empty or lost.** Every answer "no such shop" is believed only while the shard's `meta` is there and of the activation
-//! that was seen last. A flushed server answers nothing, so its shops are named missing.
+//! **Empty or lost.** A query server believes that there is no such shop only while the shard's `meta` is there and says that
+//! all was saved once. A flushed server says nothing, one that is being filled again not that, so its shops are named missing.
 //!
 //! **Several writers** are allowed, unlike with LMDB: a save compares the position that it replaces. A second invalidator
 //! costs work, not correctness; nobody needs to be refused.
@@ -32,7 +31,7 @@ mod link; //     a command                        -> its answer, over a connecti
 mod server; //   INFO                             -> who answers, and whether it may drop documents
 mod hedge; //    when a late get is asked again   -> within a tenth of all gets
 mod values; //   stored bytes                     -> parts
-mod meta; //     a shard                          -> which store this is, and whether it still is
+mod meta; //     a shard                          -> which store this is, and whether it is complete
 mod gets; //     shops                            -> their parts, by slot
 mod log; //      shards                           -> heads, entries, scans
 mod listener; // the server's push                -> those who wait for the log look again

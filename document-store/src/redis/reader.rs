@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use redis::TlsCertificates;
@@ -13,7 +12,6 @@ use super::hedge::Hedge;
 use super::keys::Keys;
 use super::link::Link;
 use super::listener::{self, Listener};
-use super::meta::Meta;
 use super::values::{list, number, text};
 use crate::address::RedisAddress;
 use crate::traits::new_contacts;
@@ -43,15 +41,15 @@ pub(super) struct Store {
     /// For scans, the log, and what is asked again.
     pub(super) rest: Link,
     pub(super) hedge: Hedge,
-    /// Activation and completeness as they were last told; 0: never.
-    pub(super) seen: AtomicU64,
+    /// By the writer's handle.
+    pub(super) is_written_here: bool,
     pub(super) ca: Option<Vec<u8>>,
     listener: Listener,
 }
 
 impl Store {
     /// Connects; whether there is a store of this name is another question.
-    pub(super) async fn connect(address: &RedisAddress) -> Result<(Self, Meta), StoreError> {
+    pub(super) async fn connect(address: &RedisAddress, is_written_here: bool) -> Result<Self, StoreError> {
         let name = address.to_string();
         let ca = address.ca_file.as_deref().map(|file| certificates(file, &name)).transpose()?;
         if address.has_tls {
@@ -67,7 +65,7 @@ impl Store {
             front: link(),
             rest: link(),
             hedge: Hedge::new(address.patience),
-            seen: AtomicU64::new(0),
+            is_written_here,
             ca,
             listener: Listener::default(),
         };
@@ -76,7 +74,7 @@ impl Store {
         let first = store.meta(0).await.map_err(|failed| failed.told(&store.name))?;
         store.check_format(&first)?;
         store.keys = Keys::new(&address.name, first.shards.unwrap_or(address.shards));
-        Ok((store, first))
+        Ok(store)
     }
 
     /// Of the process that serves a shard.
@@ -98,7 +96,6 @@ impl Store {
             let reason = "the server is a replica now; looking for the master".to_owned();
             return Err(StoreError::Unavailable { store: self.name.clone(), reason });
         }
-        self.see(identity);
         Ok(identity)
     }
 
@@ -145,7 +142,7 @@ impl RedisReader {
     /// `Unavailable` while server or store are not there yet (transient); `Unusable` for a server that may evict
     /// documents, refuses the user, or holds something else.
     pub async fn open(address: &RedisAddress) -> Result<Self, StoreError> {
-        let (store, _) = Store::connect(address).await?;
+        let store = Store::connect(address, false).await?;
         store.identity().await?;
         Ok(Self { store: Arc::new(store) })
     }

@@ -65,7 +65,8 @@ impl Condition {
     }
 }
 
-/// The scripts of one activation. Their texts name it, so that a process that did not serve it knows none of them.
+/// The scripts of one activation, as one look at the store's processes loaded them. Their texts name both, so that no other
+/// process knows them, nor what a later look finds in its place.
 #[derive(Clone, Debug)]
 pub(super) struct Scripts {
     pub(super) activation: u32,
@@ -81,9 +82,10 @@ pub(super) struct Named {
 }
 
 impl Scripts {
-    pub(super) fn of(activation: u32) -> Self {
+    /// `look` is another number each time.
+    pub(super) fn of(activation: u32, look: i128) -> Self {
         let named = |text: &str| {
-            let text = format!("-- shopfront, activation {activation}\n{text}");
+            let text = format!("-- shopfront, activation {activation}, look {look}\n{text}");
             Named { hash: Script::new(&text).get_hash().to_owned(), text }
         };
         Self { activation, save: named(SAVE), note: named(NOTE) }

@@ -38,7 +38,7 @@ impl RedisWriter {
     /// `Unavailable` while the server is not there yet (transient); `Unusable` for a server that may evict documents,
     /// refuses the user, or holds something else; `Full`.
     pub async fn open(address: &RedisAddress) -> Result<Self, StoreError> {
-        let (store, _) = Store::connect(address).await?;
+        let store = Store::connect(address, true).await?;
         let reader = RedisReader { store: Arc::new(store) };
         let writer = Self { reader, fence: Fence::default() };
         writer.fence.look(writer.store()).await?;

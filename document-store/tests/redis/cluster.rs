@@ -130,6 +130,26 @@ async fn a_node_that_forgets_everything_makes_the_store_incomplete_and_keeps_wha
     assert!(seen(&reader).await.contains('+'), "what the other node holds stays");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_node_costs_its_own_shops_only() {
+    let cluster = cluster().await;
+    let mut address = cluster.address();
+    address.patience = std::time::Duration::from_millis(500);
+    let (_, reader) = filled(&address).await;
+    cluster.masters[1].freeze();
+    // Before anybody notices that it is gone, while the cluster does, and after.
+    for _ in 0..8 {
+        let found = seen(&reader).await;
+        assert!(found.contains('+') && found.contains('?') && !found.contains('-'), "{found}");
+    }
+    cluster.masters[1].thaw();
+    until("all are read again", async || match seen(&reader).await.as_str() {
+        "+++++++++" => Ok(()),
+        other => Err(other.to_owned()),
+    })
+    .await;
+}
+
 /// As `redis-cli --cluster reshard` does it.
 fn move_slot(slot: u16, from: &Server, to: &Server, others: &[&Server]) {
     to.say(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", id(from)));

@@ -59,11 +59,13 @@ async fn a_lost_store_is_never_taken_for_an_empty_one(server: &Server, lose: imp
     let identity = until("the writer notices", async || writer.identity().await).await;
     assert!(identity.activation > before.activation && !identity.complete, "{identity:?}");
     cursors_are_forgotten(&writer).await;
-    assert_eq!(seen(&reader).await, "?????????", "created anew, and not looked at since");
     assert_eq!(reader.identity().await.unwrap(), identity);
-    assert_eq!(seen(&reader).await, "---------", "unknown, of a store that says that it is not complete");
+    assert_eq!(seen(&reader).await, "?????????", "created anew, and not complete");
     assert!(matches!(save(&writer, 1, 1).await, Ok(Put::Applied(_))));
-    assert_eq!(seen(&reader).await, "+--------");
+    assert_eq!(seen(&reader).await, "+????????");
+    assert_eq!(reader.scan(None, 10).await.unwrap().shops.len(), 1, "lists begin to fill");
+    writer.mark_complete().await.unwrap();
+    assert_eq!(seen(&reader).await, "+--------", "now unknown means unknown");
     let old = Position { activation: before.activation, sequence: 1 };
     assert!(matches!(reader.read(1, old, 10).await, Err(StoreError::Trimmed { .. })));
 }
@@ -76,14 +78,13 @@ async fn a_flushed_store_is_never_taken_for_an_empty_one() {
 
 #[tokio::test]
 async fn a_store_that_a_restart_lost_is_never_taken_for_an_empty_one() {
-    // Behind a lock, since it is read and restarted by the same test.
-    let server = Mutex::new(Server::start(&[]));
-    let (writer, reader) = filled(&server.lock().unwrap().address("")).await;
+    let mut server = Server::start(&[]);
+    let (writer, reader) = filled(&server.address("")).await;
     with_cursors(&writer).await;
     let before = writer.identity().await.unwrap();
-    server.lock().unwrap().kill();
+    server.kill();
     assert_eq!(seen(&reader).await, "?????????");
-    server.lock().unwrap().start_again();
+    server.start_again();
     until("the reader notices", async || match seen(&reader).await.as_str() {
         "?????????" if reader.identity().await.is_err_and(|error| error.to_string().contains("flushed")) => {
             Ok(())

@@ -126,8 +126,9 @@ impl Follower for MemoryFollower {
                 store.broken.push(broken);
             }
         }
-        store.cursor = Some(cursor);
-        store.cursors_saved += 1;
+        // With the one before all commits a resync begins: none is held any more.
+        store.cursor = (cursor > Revision::ZERO).then_some(cursor);
+        store.cursors_saved += usize::from(store.cursor.is_some());
         Ok(())
     }
 
