@@ -157,8 +157,8 @@ async fn load(store: &Store, activation: u32) -> Result<Arc<Scripts>, StoreError
     let load = |shard: u16, script: &Named| {
         let mut command = redis::cmd("SCRIPT");
         command.arg("LOAD").arg(&script.text);
-        let route = store.keys.route(shard);
-        async move { store.front.ask(route, &command).await.map_err(|failed| failed.told(&store.name)) }
+        let slot = store.keys.slot(shard);
+        async move { store.front.ask(slot, &command).await.map_err(|failed| failed.told(&store.name)) }
     };
     let loads = (0..shards).flat_map(|shard| [load(shard, &scripts.save), load(shard, &scripts.note)]);
     try_join_all(loads).await?;
@@ -202,7 +202,11 @@ async fn masters(store: &Store, metas: &[Meta], run_ids: &[&str]) -> Result<BTre
     if is_same || !store.front.is_cluster() {
         return Ok(BTreeSet::new());
     }
-    let masters = store.front.run_ids_of_masters().await.map_err(|failed| failed.told(&store.name))?;
+    let masters = store
+        .front
+        .run_ids_of_masters(store.keys.slot(0))
+        .await
+        .map_err(|failed| failed.told(&store.name))?;
     Ok(masters.into_iter().collect())
 }
 
@@ -219,13 +223,13 @@ async fn begin(
     for writer in Writer::OF_THE_DOCUMENT {
         forget.arg(format!("cursor:{writer}"));
     }
-    store.front.ask(store.keys.route(0), &forget).await.map_err(|failed| failed.told(&store.name))?;
+    store.front.ask(store.keys.slot(0), &forget).await.map_err(|failed| failed.told(&store.name))?;
     for ((shard, meta), run_id) in (0..).zip(metas).zip(run_ids) {
         let mut command = redis::cmd("EVAL");
         command.arg(BEGIN).arg(2).arg(store.keys.meta(shard)).arg(store.keys.log(shard));
         command.arg(meta.activation.map(|held| held.to_string()).unwrap_or_default());
         command.arg(activation).arg(*run_id).arg(FORMAT).arg(store.keys.shards()).arg(u8::from(is_whole));
-        let begun = store.front.ask(store.keys.route(shard), &command).await;
+        let begun = store.front.ask(store.keys.slot(shard), &command).await;
         if begun.map_err(|failed| failed.told(&store.name))? != Value::Int(1) {
             // Another writer is at it: look again at what it made.
             return Ok(());
@@ -256,7 +260,7 @@ pub(super) async fn note(
     let mut command = redis::cmd("EVALSHA");
     command.arg(&scripts.note.hash).arg(1).arg(store.keys.meta(shard));
     command.arg(scripts.activation).arg(field).arg(value).arg(condition.name());
-    match store.front.ask(store.keys.route(shard), &command).await {
+    match store.front.ask(store.keys.slot(shard), &command).await {
         Ok(Value::Int(-1)) => Ok(Noted::Fenced),
         Ok(Value::Int(-2)) => Ok(Noted::NothingHeld),
         Ok(_) => Ok(Noted::Done),

@@ -102,7 +102,7 @@ impl Store {
                 command.arg(&keys[*place]);
             }
             let (exist, is_ours) =
-                future::join(self.front.ask(self.keys.route(shard), &command), self.believes(shard)).await;
+                future::join(self.front.ask(self.keys.slot(shard), &command), self.believes(shard)).await;
             let verdict = is_ours.and(exist.map_err(|failed| failed.told(&self.name)));
             (places, verdict)
         });
@@ -120,7 +120,7 @@ impl Store {
     async fn one<P: Part>(&self, shop_id: ShopId, key: &str) -> Answer<P> {
         let mut command = redis::cmd("GET");
         command.arg(key);
-        match self.front.ask(self.keys.route(self.keys.shard_of(shop_id)), &command).await {
+        match self.front.ask(self.keys.slot(self.keys.shard_of(shop_id)), &command).await {
             Ok(Value::BulkString(bytes)) => values::lookup(shop_id, bytes),
             Ok(_) => Ok(Lookup::Unknown),
             Err(failed) if failed.is_wrong_type() => Err(StoreError::Corrupt {
@@ -133,9 +133,9 @@ impl Store {
 
     /// Asks once more when the answer is late and a tenth of all gets allows it; the first answer counts.
     async fn get(&self, shard: u16, command: &Cmd, gets: usize) -> Result<Value, Failed> {
-        let (route, gets) = (self.keys.route(shard), u64::try_from(gets).unwrap_or(u64::MAX));
+        let (slot, gets) = (self.keys.slot(shard), u64::try_from(gets).unwrap_or(u64::MAX));
         let (began, late_after) = (Instant::now(), self.hedge.begin(gets));
-        let mut first = Box::pin(self.front.ask(route, command));
+        let mut first = Box::pin(self.front.ask(slot, command));
         if let Ok(answer) = tokio::time::timeout(late_after, &mut first).await {
             self.hedge.took(began.elapsed());
             return answer;
@@ -145,7 +145,7 @@ impl Store {
             self.hedge.took(began.elapsed());
             return answer;
         }
-        let second = Box::pin(self.rest.ask(route, command));
+        let second = Box::pin(self.rest.ask(slot, command));
         match future::select(first, second).await {
             Either::Left((Ok(answer), _)) | Either::Right((Ok(answer), _)) => Ok(answer),
             Either::Left((Err(_), second)) => second.await,

@@ -1,324 +1,279 @@
-//! A command -> its answer, over a connection that is made anew when it breaks.
+//! A command for a slot -> the node that serves it.
 //!
-//! One connection carries the commands of all callers at once. To a replicated pair it leads to whichever of the servers
-//! says that it is the master; a cluster's client keeps one to each node, and follows `MOVED` and `ASK` by itself.
+//! Of a replicated pair that is whichever says that it is the master, in a cluster what `CLUSTER SLOTS` and then `MOVED` and
+//! `ASK` say. Written here and not left to a client's cluster mode, which lets all commands wait while it looks for a node
+//! that is frozen *(tried: one frozen master of two, and no shop of the other was read for seconds)*.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-use futures_util::future::join_all;
-use redis::aio::MultiplexedConnection;
-use redis::cluster::ClusterClient;
-use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
-    RedisConnectionInfo, RedisError, ServerErrorKind, TlsCertificates, Value,
-};
-use tokio::sync::Mutex;
+use futures_util::FutureExt as _;
+use futures_util::future::{join_all, select_ok};
+use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, TlsCertificates, Value};
 use tokio::time::Instant;
 
 use super::failed::Failed;
+use super::node::{Host, How, Node};
 use super::server::Info;
 use super::values::{list, text};
-use crate::address::{RedisAddress, Secret};
+use crate::StoreError;
+use crate::address::RedisAddress;
 
-/// After a failed attempt to connect, all callers get its error for so long instead of trying again themselves.
-const FAILED_FOR: Duration = Duration::from_millis(100);
-/// Of the cluster's client, each after looking who serves the slot now: what a failover or a moved slot takes.
-const CLUSTER_RETRIES: u32 = 4;
-const CLUSTER_RETRY_WAIT_MAX_MS: u64 = 50;
+/// Of one command: redirections, and attempts while a cluster makes up its mind.
+const TURNS_MAX: u32 = 64;
+/// Looks for another node in place of one that is gone. A failover takes longer; whoever asks decides about that.
+const LOOKS_MAX: u32 = 2;
+/// Before it is asked again.
+const TURN_PAUSE: Duration = Duration::from_millis(20);
 
-/// One connection to wherever the store is.
+/// Connections to wherever the store is, one to each node.
 #[derive(Debug)]
 pub(super) struct Link {
-    address: RedisAddress,
-    certificates: Option<TlsCertificates>,
-    wire: ArcSwapOption<Wire>,
-    /// Held by the one who connects; the last failure.
-    connecting: Mutex<Option<(Instant, Failed)>>,
-    began: Instant,
+    how: Arc<How>,
+    /// Locked for a look, never over an await.
+    known: Mutex<Known>,
+    /// Held by the one who looks who serves what.
+    looking: tokio::sync::Mutex<()>,
 }
 
-/// What is connected now.
-struct Wire {
-    via: Via,
-    /// The server at the other end; in a cluster there are many.
-    server: Option<(String, u16)>,
-    /// Since the link began: when the last answer came.
-    answered_micros: AtomicU64,
+#[derive(Debug, Default)]
+struct Known {
+    nodes: BTreeMap<Host, Arc<Node>>,
+    /// First and last slot of a stretch, and who serves it. Without a cluster it is one stretch. Empty: to be looked for.
+    serving: Vec<(u16, u16, Arc<Node>)>,
 }
 
-enum Via {
-    Server(MultiplexedConnection),
-    Cluster(ClusterConnection),
-}
-
-impl std::fmt::Debug for Wire {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Wire to {:?}", self.server)
-    }
+/// What to do about a refusal.
+enum Next {
+    /// Ask this one.
+    Ask { host: Host, is_moving: bool },
+    /// Look who serves the slot now.
+    LookAgain,
+    /// It will pass.
+    Wait,
+    /// That is the answer.
+    Tell,
 }
 
 impl Link {
     /// Not connected yet.
     pub(super) fn new(address: RedisAddress, certificates: Option<TlsCertificates>) -> Self {
-        Self {
-            address,
-            certificates,
-            wire: ArcSwapOption::empty(),
-            connecting: Mutex::default(),
-            began: Instant::now(),
+        let how = Arc::new(How { address, certificates });
+        Self { how, known: Mutex::default(), looking: tokio::sync::Mutex::default() }
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        self.how.address.is_cluster
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn node(&self, host: &Host) -> Arc<Node> {
+        let new = || Arc::new(Node::new(host.clone(), Arc::clone(&self.how)));
+        Arc::clone(self.known().nodes.entry(host.clone()).or_insert_with(new))
+    }
+
+    /// Asks the node of a slot.
+    pub(super) async fn ask(&self, slot: u16, command: &Cmd) -> Result<Value, Failed> {
+        let (began, asked) = (Instant::now(), Mutex::new(None));
+        let asking = self.ask_in_turns(slot, command, &asked);
+        if let Ok(answer) = tokio::time::timeout(self.how.address.patience, asking).await {
+            return answer;
         }
+        let asked: Option<Arc<Node>> = asked.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(node) = asked {
+            node.give_up(began);
+            // Another one may have been chosen in its place.
+            self.look_again();
+        }
+        Err(Failed::Late { waited_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX) })
     }
 
-    pub(super) const fn is_cluster(&self) -> bool {
-        self.address.is_cluster
-    }
-
-    /// Asks the node of a shard. A connection that turns out to be broken is replaced once; nothing of what is asked does
-    /// harm when it is done twice, since saves compare what they replace.
-    pub(super) async fn ask(&self, route: Route, command: &Cmd) -> Result<Value, Failed> {
-        self.ask_for(
-            self.address.patience,
-            RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route)),
-            command,
-        )
-        .await
-    }
-
-    /// The same, to be given up after another time.
-    async fn ask_for(&self, patience: Duration, to: RoutingInfo, command: &Cmd) -> Result<Value, Failed> {
-        let began = Instant::now();
-        let asking = async {
-            match self.attempt(&to, command).await {
-                Err(Failed::Said(error)) if error.is_connection_dropped() => self.attempt(&to, command).await,
-                settled => settled,
-            }
-        };
-        let answer = tokio::time::timeout(patience, asking).await;
-        answer.unwrap_or_else(|_| {
-            self.give_up(began);
-            let waited_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            Err(Failed::Late { waited_ms })
-        })
-    }
-
-    async fn attempt(&self, to: &RoutingInfo, command: &Cmd) -> Result<Value, Failed> {
-        let wire = self.connected().await?;
-        let answer = match &wire.via {
-            Via::Server(connection) => command.query_async::<Value>(&mut connection.clone()).await,
-            Via::Cluster(cluster) => {
-                let answer = cluster.clone().route_command(command.clone(), to.clone()).await;
-                answer.and_then(Value::extract_error)
-            }
-        };
-        match answer {
-            Ok(value) => {
-                wire.answered_micros.store(self.now(), Ordering::Relaxed);
-                Ok(value)
-            }
-            Err(error) => {
-                let is_elsewhere = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
-                    || error.kind() == ErrorKind::ClusterConnectionNotFound;
-                // A cluster's client heals its own connections.
-                let is_broken = matches!(wire.via, Via::Server(_)) && error.is_unrecoverable_error();
-                if is_elsewhere || is_broken {
-                    self.drop_wire(&wire);
+    /// `asked` is told who is asked, should it not answer.
+    async fn ask_in_turns(
+        &self,
+        slot: u16,
+        command: &Cmd,
+        asked: &Mutex<Option<Arc<Node>>>,
+    ) -> Result<Value, Failed> {
+        let mut to = self.serving(slot).await?;
+        let (mut is_moving, mut turn, mut looks) = (false, 0, 0);
+        loop {
+            *asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&to));
+            let failed = match to.ask(command, is_moving).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            turn += 1;
+            let next = if turn < TURNS_MAX { self.next(&failed, &to) } else { Next::Tell };
+            is_moving = false;
+            match next {
+                Next::Tell => return Err(failed),
+                Next::Ask { host, is_moving: moving } => {
+                    to = self.node(&host);
+                    is_moving = moving;
+                    if !moving {
+                        // The others will be told so themselves, or by a look.
+                        let mut known = self.known();
+                        known.serving.retain(|(from, to, _)| (*from, *to) != (slot, slot));
+                        known.serving.insert(0, (slot, slot, Arc::clone(&to)));
+                    }
                 }
-                Err(self.said(error))
+                Next::Wait => tokio::time::sleep(TURN_PAUSE).await,
+                Next::LookAgain if looks == LOOKS_MAX => return Err(failed),
+                Next::LookAgain => {
+                    looks += 1;
+                    self.look_again();
+                    tokio::time::sleep(TURN_PAUSE).await;
+                    to = self.serving(slot).await.map_err(|_| failed)?;
+                }
             }
         }
     }
 
-    /// A connection that is not made in time is as late as an answer that does not come.
-    fn said(&self, error: RedisError) -> Failed {
-        if error.is_timeout() {
-            let waited_ms = u64::try_from(self.address.patience.as_millis()).unwrap_or(u64::MAX);
-            return Failed::Late { waited_ms };
-        }
-        Failed::Said(error)
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    /// Nothing was heard over this connection for as long as somebody waited: a host that is gone says nothing either.
-    fn give_up(&self, asked: Instant) {
-        let asked_micros = u64::try_from((asked - self.began).as_micros()).unwrap_or(u64::MAX);
-        if let Some(wire) = &*self.wire.load()
-            && wire.answered_micros.load(Ordering::Relaxed) <= asked_micros
-            && matches!(wire.via, Via::Server(_))
-        {
-            self.drop_wire(wire);
+    fn next(&self, failed: &Failed, asked: &Node) -> Next {
+        let Failed::Said(error) = failed else { return Next::Tell };
+        let is_one_of_many = self.is_cluster() || self.how.address.hosts.len() > 1;
+        match error.kind() {
+            ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => {
+                match redirected(error, asked) {
+                    Some(host) => {
+                        Next::Ask { host, is_moving: error.kind() == ErrorKind::Server(ServerErrorKind::Ask) }
+                    }
+                    None => Next::LookAgain,
+                }
+            }
+            ErrorKind::Server(ServerErrorKind::TryAgain | ServerErrorKind::ClusterDown) => Next::Wait,
+            ErrorKind::Server(ServerErrorKind::ReadOnly) if is_one_of_many => Next::LookAgain,
+            _ if error.is_connection_dropped() && is_one_of_many => Next::LookAgain,
+            _ => Next::Tell,
         }
     }
 
-    fn drop_wire(&self, wire: &Arc<Wire>) {
-        let current = self.wire.load();
-        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, wire)) {
-            self.wire.compare_and_swap(&*current, None);
-        }
-    }
-
-    /// Another master may have been chosen: look again with the next command.
+    /// Another one may serve by now: look again with the next command.
     pub(super) fn look_again(&self) {
-        self.wire.store(None);
+        if self.is_cluster() || self.how.address.hosts.len() > 1 {
+            self.known().serving.clear();
+        }
     }
 
-    async fn connected(&self) -> Result<Arc<Wire>, Failed> {
-        if let Some(wire) = self.wire.load_full() {
-            return Ok(wire);
+    fn found(&self, slot: u16) -> Option<Arc<Node>> {
+        let known = self.known();
+        let found = known.serving.iter().find(|(from, to, _)| (*from..=*to).contains(&slot));
+        found.map(|(_, _, node)| Arc::clone(node))
+    }
+
+    async fn serving(&self, slot: u16) -> Result<Arc<Node>, Failed> {
+        if let Some(node) = self.found(slot) {
+            return Ok(node);
         }
-        let mut last_failure = self.connecting.lock().await;
-        if let Some(wire) = self.wire.load_full() {
-            return Ok(wire);
+        let _looking = self.looking.lock().await;
+        if let Some(node) = self.found(slot) {
+            return Ok(node);
         }
-        if let Some((at, failed)) = &*last_failure
-            && at.elapsed() < FAILED_FOR
-        {
-            return Err(failed.clone());
-        }
-        let connected = if self.is_cluster() { self.cluster().await } else { self.master().await };
-        match connected {
-            Ok((via, server)) => {
-                *last_failure = None;
-                let wire = Arc::new(Wire { via, server, answered_micros: AtomicU64::new(self.now()) });
-                self.wire.store(Some(Arc::clone(&wire)));
-                Ok(wire)
-            }
-            Err(failed) => {
-                *last_failure = Some((Instant::now(), failed.clone()));
-                Err(failed)
-            }
-        }
+        let serving = if self.is_cluster() { self.cluster().await? } else { self.master().await? };
+        self.known().serving = serving;
+        let unserved = || self.unavailable(&format!("no node of the cluster serves slot {slot}"));
+        self.found(slot).ok_or_else(unserved)
+    }
+
+    fn unavailable(&self, reason: &str) -> Failed {
+        let store = self.how.address.to_string();
+        Failed::Known(StoreError::Unavailable { store, reason: reason.to_owned() })
     }
 
     /// The one server, or whichever of them says that it is the master.
-    async fn master(&self) -> Result<(Via, Option<(String, u16)>), Failed> {
-        let hosts = &self.address.hosts;
-        if let [only] = &hosts[..] {
-            let connection = self.server(only).await.map_err(|error| self.said(error))?;
-            return Ok((Via::Server(connection), Some(only.clone())));
+    async fn master(&self) -> Result<Vec<(u16, u16, Arc<Node>)>, Failed> {
+        let nodes: Vec<Arc<Node>> = self.how.address.hosts.iter().map(|host| self.node(host)).collect();
+        if let [only] = &nodes[..] {
+            return Ok(vec![(0, u16::MAX, Arc::clone(only))]);
         }
-        let mut failure = None;
-        for (host, answer) in hosts.iter().zip(join_all(hosts.iter().map(|host| self.role_of(host))).await) {
-            match answer {
-                Ok((connection, info)) if !info.is_replica => {
-                    return Ok((Via::Server(connection), Some(host.clone())));
-                }
-                Ok(_) => {}
-                Err(error) => failure = Some(self.said(error)),
-            }
-        }
-        Err(failure.unwrap_or_else(|| {
-            let reason = "none of the servers says that it is the master".to_owned();
-            Failed::Known(crate::StoreError::Unavailable { store: self.address.to_string(), reason })
-        }))
-    }
-
-    async fn role_of(&self, host: &(String, u16)) -> Result<(MultiplexedConnection, Info), RedisError> {
-        let mut connection = self.server(host).await?;
         let mut command = redis::cmd("INFO");
-        let asking = command.arg("replication").query_async::<Value>(&mut connection);
-        let answer = tokio::time::timeout(self.address.patience, asking).await;
-        let answer =
-            answer.map_err(|_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)))??;
-        Ok((connection, Info::parse(&text(&answer).unwrap_or_default())))
+        command.arg("replication");
+        // One that is frozen must not keep the other from being found.
+        let asking = nodes.iter().map(|node| {
+            let command = &command;
+            async move {
+                let answer = node.ask(command, false).await?;
+                let info = Info::parse(&text(&answer).unwrap_or_default());
+                let reason = "none of the servers says that it is the master";
+                if info.is_replica { Err(self.unavailable(reason)) } else { Ok(Arc::clone(node)) }
+            }
+            .boxed()
+        });
+        select_ok(asking).await.map(|(master, _)| vec![(0, u16::MAX, master)])
     }
 
-    async fn server(&self, host: &(String, u16)) -> Result<MultiplexedConnection, RedisError> {
-        let info = self.info(host)?;
-        let client = match &self.certificates {
-            Some(certificates) => Client::build_with_tls(info, certificates.clone())?,
-            None => Client::open(info)?,
+    /// What the first node says that answers, of those that are configured and those that were met.
+    async fn cluster(&self) -> Result<Vec<(u16, u16, Arc<Node>)>, Failed> {
+        let mut nodes: Vec<Arc<Node>> = self.how.address.hosts.iter().map(|host| self.node(host)).collect();
+        nodes.extend(self.known().nodes.values().cloned());
+        nodes.sort_by(|one, other| one.host.cmp(&other.host));
+        nodes.dedup_by(|one, other| one.host == other.host);
+        let mut command = redis::cmd("CLUSTER");
+        command.arg("SLOTS");
+        let asking = nodes.iter().map(|node| {
+            let command = &command;
+            async move { Ok::<_, Failed>((node, node.ask(command, false).await?)) }.boxed()
+        });
+        let ((told_by, answer), _) = select_ok(asking).await?;
+        let stretch = |range: Value| {
+            let range = list(range);
+            let [Value::Int(from), Value::Int(to), Value::Array(master), ..] = &range[..] else {
+                return None;
+            };
+            let [host, Value::Int(port), ..] = &master[..] else { return None };
+            // A node that knows no name of its own leaves it out.
+            let host = text(host).filter(|host| !host.is_empty()).unwrap_or_else(|| told_by.host.0.clone());
+            let node = self.node(&(host, u16::try_from(*port).ok()?));
+            Some((u16::try_from(*from).ok()?, u16::try_from(*to).ok()?, node))
         };
-        // How long an answer may take is decided by whoever asks.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.address.patience))
-            .set_response_timeout(None);
-        client.get_multiplexed_async_connection_with_config(&config).await
+        Ok(list(answer).into_iter().filter_map(stretch).collect())
     }
 
-    fn info(&self, (host, port): &(String, u16)) -> Result<ConnectionInfo, RedisError> {
-        let address = if self.address.has_tls {
-            ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None }
-        } else {
-            ConnectionAddr::Tcp(host.clone(), *port)
-        };
-        let mut settings = RedisConnectionInfo::default();
-        if let Some(username) = &self.address.username {
-            settings = settings.set_username(username);
-        }
-        if let Some(password) = &self.address.password {
-            settings = settings.set_password(Secret::reveal(password));
-        }
-        Ok(address.into_connection_info()?.set_redis_settings(settings))
-    }
-
-    async fn cluster(&self) -> Result<(Via, Option<(String, u16)>), Failed> {
-        let nodes: Result<Vec<ConnectionInfo>, RedisError> =
-            self.address.hosts.iter().map(|host| self.info(host)).collect();
-        let mut builder = ClusterClient::builder(nodes.map_err(Failed::Said)?)
-            .connection_timeout(self.address.patience)
-            .response_timeout(self.address.patience)
-            .retries(CLUSTER_RETRIES)
-            .max_retry_wait(CLUSTER_RETRY_WAIT_MAX_MS)
-            .min_retry_wait(1);
-        if let Some(username) = &self.address.username {
-            builder = builder.username(username);
-        }
-        if let Some(password) = &self.address.password {
-            builder = builder.password(password.reveal());
-        }
-        if let Some(certificates) = &self.certificates {
-            builder = builder.certs(certificates.clone());
-        }
-        let client = builder.build().map_err(Failed::Said)?;
-        let cluster = client.get_async_connection().await.map_err(|error| self.said(error))?;
-        Ok((Via::Cluster(cluster), None))
-    }
-
-    /// What the process says of itself that serves a shard.
-    pub(super) async fn info_of(&self, route: Route) -> Result<Info, Failed> {
-        let answer = self.ask(route, &redis::cmd("INFO")).await?;
+    /// What the process says of itself that serves a slot.
+    pub(super) async fn info_of(&self, slot: u16) -> Result<Info, Failed> {
+        let answer = self.ask(slot, &redis::cmd("INFO")).await?;
         Ok(Info::parse(&text(&answer).unwrap_or_default()))
     }
 
-    /// The processes that are masters of the cluster now.
-    pub(super) async fn run_ids_of_masters(&self) -> Result<Vec<String>, Failed> {
+    /// The processes that serve anything now. One that does not answer vouches for nothing.
+    pub(super) async fn run_ids_of_masters(&self, slot: u16) -> Result<Vec<String>, Failed> {
+        self.look_again();
+        self.serving(slot).await?;
+        let masters: Vec<Arc<Node>> =
+            self.known().serving.iter().map(|(_, _, node)| Arc::clone(node)).collect();
         let mut command = redis::cmd("INFO");
         command.arg("server");
-        let to = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-        let answer = self.ask_for(self.address.patience, to, &command).await?;
-        let Value::Map(answers) = answer else { return Ok(Vec::new()) };
-        Ok(answers.iter().filter_map(|(_, info)| Some(Info::parse(&text(info)?).run_id)).collect())
+        let patience = self.how.address.patience;
+        let asking = masters.iter().map(|node| tokio::time::timeout(patience, node.ask(&command, false)));
+        let answers = join_all(asking).await.into_iter().flatten().flatten();
+        Ok(answers.filter_map(|info| Some(Info::parse(&text(&info)?).run_id)).collect())
     }
 
-    /// Where the shards are served, to listen there: `slots` are theirs.
-    pub(super) async fn servers(&self, route: Route, slots: &[u16]) -> Result<Vec<(String, u16)>, Failed> {
-        if !self.is_cluster() {
-            return Ok(self.connected().await?.server.clone().into_iter().collect());
+    /// Where these slots are served, to listen there.
+    pub(super) async fn servers(&self, slots: &[u16]) -> Result<Vec<Host>, Failed> {
+        self.look_again();
+        let mut hosts = Vec::new();
+        for slot in slots {
+            let serving = tokio::time::timeout(self.how.address.patience, self.serving(*slot)).await;
+            let late = Failed::Late { waited_ms: self.how.patience_ms() };
+            hosts.push(serving.unwrap_or(Err(late))?.host.clone());
         }
-        let mut command = redis::cmd("CLUSTER");
-        let answer = self.ask(route, command.arg("SLOTS")).await?;
-        let mut servers = Vec::new();
-        for range in list(answer) {
-            let [Value::Int(from), Value::Int(to), Value::Array(master), ..] = &list(range)[..] else {
-                continue;
-            };
-            let [host, Value::Int(port), ..] = &master[..] else { continue };
-            if slots.iter().any(|slot| (*from..=*to).contains(&i64::from(*slot)))
-                && let (Some(host), Ok(port)) = (text(host), u16::try_from(*port))
-            {
-                servers.push((host, port));
-            }
-        }
-        servers.sort_unstable();
-        servers.dedup();
-        Ok(servers)
+        hosts.sort_unstable();
+        hosts.dedup();
+        Ok(hosts)
     }
+}
+
+/// `MOVED 3999 127.0.0.1:6381`; without a host it is the one that said so.
+fn redirected(error: &RedisError, asked: &Node) -> Option<Host> {
+    let (address, _) = error.redirect_node()?;
+    let (host, port) = address.rsplit_once(':')?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let host = if host.is_empty() { &asked.host.0 } else { host };
+    Some((host.to_owned(), port.parse().ok()?))
 }

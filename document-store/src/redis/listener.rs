@@ -89,7 +89,7 @@ async fn connect(store: &Store) -> Result<Vec<Client>, Box<dyn std::error::Error
     let shards: Vec<u16> = (0..store.keys.shards()).collect();
     let slots: Vec<u16> = shards.iter().map(|shard| store.keys.slot(*shard)).collect();
     let prefixes: Vec<String> = shards.iter().map(|shard| store.keys.meta(*shard)).collect();
-    let servers = store.rest.servers(store.keys.route(0), &slots).await;
+    let servers = store.rest.servers(&slots).await;
     let servers = servers.map_err(|failed| failed.told(&store.name))?;
     let connecting =
         servers.into_iter().map(|(host, port)| listening_to(store, host, port, prefixes.clone()));

@@ -53,7 +53,7 @@ impl Store {
     ) -> Result<Vec<Option<LogEntry>>, StoreError> {
         let mut command = redis::cmd("XRANGE");
         command.arg(self.keys.log(shard)).arg(stream_id(from)).arg("+").arg("COUNT").arg(count);
-        let found = self.rest.ask(self.keys.route(shard), &command).await;
+        let found = self.rest.ask(self.keys.slot(shard), &command).await;
         let found = found.map_err(|failed| failed.told(&self.name))?;
         Ok(list(found).into_iter().map(entry).collect())
     }
@@ -143,7 +143,7 @@ impl Store {
             None => command.arg("-"),
         };
         command.arg("+").arg("LIMIT").arg(0).arg(count + 1);
-        let found = self.rest.ask(self.keys.route(shard), &command).await;
+        let found = self.rest.ask(self.keys.slot(shard), &command).await;
         let found = list(found.map_err(|failed| failed.told(&self.name))?);
         if found.is_empty() {
             self.is_there(shard).await?;
@@ -165,7 +165,7 @@ impl Store {
         for shop_id in &shop_ids {
             command.arg(self.keys.list(*shop_id));
         }
-        let found = self.rest.ask(self.keys.route(self.keys.shard_of(*first)), &command).await?;
+        let found = self.rest.ask(self.keys.slot(self.keys.shard_of(*first)), &command).await?;
         let stored = |(shop_id, value): (&ShopId, Value)| match value {
             Value::BulkString(bytes) => (*shop_id, values::stored::<ListPart>(*shop_id, bytes).ok()),
             _ => (*shop_id, None),

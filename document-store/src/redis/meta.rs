@@ -48,7 +48,7 @@ impl Store {
     pub(super) async fn meta(&self, shard: u16) -> Result<Meta, Failed> {
         let mut command = redis::cmd("HMGET");
         command.arg(self.keys.meta(shard)).arg(&["format", "activation", "shards", "seq", "complete", "run"]);
-        self.front.ask(self.keys.route(shard), &command).await.map(Meta::parse)
+        self.front.ask(self.keys.slot(shard), &command).await.map(Meta::parse)
     }
 
     /// Of all shards.

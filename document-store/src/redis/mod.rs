@@ -27,7 +27,8 @@
 
 mod keys; //     a shop, a shard                  -> names and slots
 mod failed; //   what the server said             -> what a caller can do about it
-mod link; //     a command                        -> its answer, over a connection that is made anew when it breaks
+mod node; //     a command                        -> its answer, over a connection that is made anew when it breaks
+mod link; //     a command for a slot             -> the node that serves it
 mod server; //   INFO                             -> who answers, and whether it may drop documents
 mod hedge; //    when a late get is asked again   -> within a tenth of all gets
 mod values; //   stored bytes                     -> parts

@@ -79,7 +79,7 @@ impl Store {
 
     /// Of the process that serves a shard.
     pub(super) async fn info(&self, shard: u16) -> Result<super::server::Info, StoreError> {
-        self.front.info_of(self.keys.route(shard)).await.map_err(|failed| failed.told(&self.name))
+        self.front.info_of(self.keys.slot(shard)).await.map_err(|failed| failed.told(&self.name))
     }
 
     /// The same number for shops of one node.
@@ -106,7 +106,7 @@ impl Store {
         for contact in &contacts {
             command.arg(format!("heard:{}", contact.writer)).arg(format!("cursor:{}", contact.writer));
         }
-        let found = self.front.ask(self.keys.route(0), &command).await;
+        let found = self.front.ask(self.keys.slot(0), &command).await;
         let found = list(found.map_err(|failed| failed.told(&self.name))?);
         if found.first().and_then(text).is_none() {
             let reason = "it is not there, or was flushed".to_owned();

@@ -65,7 +65,7 @@ impl RedisWriter {
         let store = self.store();
         let mut command = redis::cmd("MGET");
         command.arg(store.keys.list(shop_id)).arg(store.keys.detail(shop_id));
-        let answer = store.front.ask(store.keys.route(store.keys.shard_of(shop_id)), &command).await;
+        let answer = store.front.ask(store.keys.slot(store.keys.shard_of(shop_id)), &command).await;
         let mut parts = list(answer.map_err(|failed| failed.told(&store.name))?).into_iter();
         let (list, detail) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         Ok(held(shop_id, list, detail))
@@ -89,7 +89,7 @@ impl RedisWriter {
         command.arg(keys.log(shard)).arg(keys.ids(shard));
         command.arg(scripts.activation).arg(compared).arg(&list[..]).arg(&detail[..]).arg(logged);
         command.arg(shop_id.get().to_be_bytes().as_slice());
-        match store.front.ask(keys.route(shard), &command).await {
+        match store.front.ask(keys.slot(shard), &command).await {
             Ok(Value::Int(sequence)) => Ok(sequence),
             Ok(_) => Ok(0),
             Err(failed) if failed.is_no_script() => Ok(-1),
@@ -106,7 +106,7 @@ impl RedisWriter {
         let waited = store.address.patience / 2;
         let mut command = redis::cmd("WAIT");
         command.arg(wanted).arg(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX).max(1));
-        let answer = store.front.ask(store.keys.route(store.keys.shard_of(shop_id)), &command).await;
+        let answer = store.front.ask(store.keys.slot(store.keys.shard_of(shop_id)), &command).await;
         match answer.map_err(|failed| failed.told(&store.name))? {
             Value::Int(replicas) if replicas >= i64::from(wanted) => Ok(()),
             answer => {
@@ -163,7 +163,7 @@ impl RedisWriter {
         let mut command = redis::cmd("XTRIM");
         command.arg(store.keys.log(shard)).arg("MINID");
         command.arg(format!("{}-{}", keep_from.activation, keep_from.sequence));
-        match store.front.ask(store.keys.route(shard), &command).await {
+        match store.front.ask(store.keys.slot(shard), &command).await {
             Ok(Value::Int(trimmed)) => Ok(u64::try_from(trimmed).unwrap_or(0)),
             Ok(_) => Ok(0),
             Err(failed) => Err(failed.told(&store.name)),
