@@ -1,6 +1,6 @@
 //! A store in memory, for tests of those who use one. It keeps every promise but durability.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -32,6 +32,8 @@ struct Inner {
     logs: Vec<Vec<LogEntry>>,
     heads: Vec<Position>,
     contacts: Vec<WriterContact>,
+    /// Their cursors were forgotten, and no full resync has begun since.
+    forgotten: BTreeSet<Writer>,
     /// What the next calls answer instead, for tests.
     broken: Option<StoreError>,
 }
@@ -45,6 +47,7 @@ impl Default for MemoryStore {
             logs: vec![Vec::new(); usize::from(SHARDS)],
             heads: vec![first; usize::from(SHARDS)],
             contacts: new_contacts(),
+            forgotten: BTreeSet::new(),
             broken: None,
         };
         Self { inner: Mutex::new(inner), grown: watch::Sender::new(0) }
@@ -63,9 +66,20 @@ impl MemoryStore {
         self.lock().broken = broken;
     }
 
-    /// Whatever was saved may be lost from here on: a new activation, with all logs beginning anew.
+    /// Everything is gone, as after a restart of a server that keeps no file.
+    pub fn flush(&self) {
+        let mut inner = self.lock();
+        inner.documents.clear();
+        inner.identity.complete = false;
+        drop(inner);
+        self.raise_activation();
+    }
+
+    /// Whatever was saved may be lost from here on: a new activation, with all logs beginning anew and no cursors.
     pub fn raise_activation(&self) {
         let mut inner = self.lock();
+        inner.contacts.iter_mut().for_each(|contact| contact.cursor = None);
+        inner.forgotten = Writer::OF_THE_DOCUMENT.into();
         inner.identity.activation += 1;
         let first = Position { activation: inner.identity.activation, sequence: 0 };
         inner.heads.fill(first);
@@ -154,6 +168,12 @@ impl DocumentWriter for MemoryStore {
 
     async fn save_cursor(&self, writer: Writer, cursor: Revision) -> Result<(), StoreError> {
         let mut inner = self.healthy()?;
+        if cursor == Revision::ZERO {
+            inner.forgotten.remove(&writer);
+        } else if inner.forgotten.contains(&writer) {
+            let reason = "its cursors were forgotten, and a full resync has to begin first".to_owned();
+            return Err(StoreError::Unavailable { store: NAME.to_owned(), reason });
+        }
         for contact in inner.contacts.iter_mut().filter(|contact| contact.writer == writer) {
             contact.cursor = Some(cursor);
         }

@@ -44,6 +44,11 @@ pub(super) struct Damaged {
 }
 
 impl Damaged {
+    /// Loses everything.
+    pub(super) fn flush(&self) {
+        self.store.flush();
+    }
+
     pub(super) fn damage(&self, shop_id: ShopId) {
         self.unreadable().insert(shop_id);
     }

@@ -247,6 +247,30 @@ async fn an_announced_change_arrives_at_once_and_an_unannounced_one_within_the_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_lost_everything_is_filled_again_while_changes_go_on() {
+    let road = Road::of_three_shops();
+    road.start(Duration::from_secs(10), DAY);
+    until(async || road.store.identity().await.unwrap().complete).await;
+    for _ in 0..2 {
+        let revision = road.writer(Writer::Ads).commit(shop(1));
+        road.announce(Writer::Ads, shop(1), revision).await;
+        road.arrived(shop(1), Writer::Ads, revision).await;
+        road.store.flush();
+        // What changes before anybody has noticed is saved, and must not be taken for all there is.
+        let later = road.writer(Writer::Reviews).commit(shop(2));
+        road.announce(Writer::Reviews, shop(2), later).await;
+        let took = until(async || road.store.identity().await.unwrap().complete).await;
+        assert!(took > Duration::ZERO && took < Duration::from_secs(30), "complete after {took:?}");
+        for number in 1..=3 {
+            for writer in &road.writers {
+                let newest = writer.owned().sections[&shop(number)].revision;
+                road.arrived(shop(number), writer.writer, newest).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dead_writer_costs_its_own_section_and_its_event_waits() {
     let road = Road::of_three_shops();
     road.start(Duration::from_secs(10), DAY);
