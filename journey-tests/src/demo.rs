@@ -8,7 +8,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{ports::free_ports_from, program::built};
+use crate::{
+    ports::free_ports_from,
+    program::{built, undisturbed},
+};
 
 /// A small demo in a directory of its own. Dropping it kills it, and with it all that it started.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ impl Demo {
     }
 
     fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
-        let mut command = Command::new(built("shopfront")?);
+        let mut command = undisturbed(&built("shopfront")?);
         let local = |port: u16| format!("127.0.0.1:{port}");
         command
             .arg("demo")
@@ -159,7 +162,7 @@ impl Drop for Demo {
 /// # Errors
 /// When it failed, with what it said.
 pub fn shopfront(arguments: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new(built("shopfront")?).args(arguments).stdin(Stdio::null()).output()?;
+    let output = undisturbed(&built("shopfront")?).args(arguments).stdin(Stdio::null()).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "shopfront {arguments:?} ended with {}: {said}", output.status);
     Ok(String::from_utf8(output.stdout)?)

@@ -16,6 +16,17 @@ pub struct Program {
     child: Option<Child>,
 }
 
+/// A program that takes what says where tests find their servers for settings of its own, and refuses them.
+pub(crate) fn undisturbed(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SHOPFRONT_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 impl Program {
     /// A program that is not running yet.
     ///
@@ -40,7 +51,7 @@ impl Program {
     pub fn start(&mut self) -> anyhow::Result<()> {
         let binary = built(self.name)?;
         let log = File::options().create(true).append(true).open(&self.log)?;
-        let child = Command::new(&binary)
+        let child = undisturbed(&binary)
             .arg("--config")
             .arg(&self.config)
             .stdin(Stdio::null())
