@@ -1,11 +1,10 @@
 //! An engine that does what a real one cannot be made to do: HTTP/1.1 with prepared answers, everything it heard kept.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rcgen::CertifiedKey;
+use rustls::pki_types::PrivateKeyDer;
 
 use shop_search::elasticsearch::Engine;
 use shop_search::{EngineAddress, SearchAccess};
@@ -67,11 +66,16 @@ impl Heard {
 }
 
 impl Fake {
-    /// Shows the certificate of [`certificate`].
-    pub(crate) async fn start_tls(says: impl Fn(&Heard) -> Reply + Send + Sync + 'static) -> Self {
-        let pem = include_bytes!("localhost.pem");
-        let certificates = CertificateDer::pem_slice_iter(pem).map(Result::unwrap).collect();
-        let key = PrivateKeyDer::from_pem_slice(pem).unwrap();
+    /// Shows a certificate of its own, which also lies in a file.
+    pub(crate) async fn start_tls(
+        says: impl Fn(&Heard) -> Reply + Send + Sync + 'static,
+    ) -> (Self, tempfile::NamedTempFile) {
+        let CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), cert.pem()).unwrap();
+        let certificates = vec![cert.der().clone()];
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -79,7 +83,7 @@ impl Fake {
             .with_no_client_auth()
             .with_single_cert(certificates, key)
             .unwrap();
-        Self::listen(says, Some(TlsAcceptor::from(Arc::new(config)))).await
+        (Self::listen(says, Some(TlsAcceptor::from(Arc::new(config)))).await, file)
     }
 
     pub(crate) async fn start(says: impl Fn(&Heard) -> Reply + Send + Sync + 'static) -> Self {
@@ -127,11 +131,6 @@ impl Fake {
         let address = EngineAddress::parse(&format!("{}/shops", self.base)).unwrap();
         Engine::new(address, access).unwrap()
     }
-}
-
-/// Of `127.0.0.1` and nobody else; made by `openssl req -x509`, good for a hundred years.
-pub(crate) fn certificate() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests", "elasticsearch", "localhost.pem"].iter().collect()
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(

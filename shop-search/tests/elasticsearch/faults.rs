@@ -10,7 +10,7 @@ use shop_search::elasticsearch::{
 };
 use shop_search::{EngineAddress, ListQuestion, SearchAccess, SearchError, Secret, ShopSearch, Sort};
 
-use crate::fake::{self, Fake, Heard, Reply, items, reply};
+use crate::fake::{Fake, Heard, Reply, items, reply};
 use crate::shops::{Shop, at, id, ids, question};
 
 const MARK: &str =
@@ -126,8 +126,8 @@ async fn nobody_listening_is_unreachable() {
 
 #[tokio::test]
 async fn a_certificate_is_trusted_when_it_is_named_and_not_otherwise() {
-    let fake = Fake::start_tls(well()).await;
-    let ca_file = Some(fake::certificate());
+    let (fake, certificate) = Fake::start_tls(well()).await;
+    let ca_file = Some(certificate.path().to_owned());
     let trusting = fake.engine(&SearchAccess { ca_file, ..SearchAccess::default() });
     assert!(trusting.indexes().await.unwrap().live.is_some());
     let error = fake.engine(&SearchAccess::default()).indexes().await.unwrap_err();
