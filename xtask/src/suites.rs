@@ -62,6 +62,12 @@ const SUITES: &[Suite] = &[
         feature: "elasticsearch",
         backends: &[("elasticsearch", "elasticsearch"), ("opensearch", "opensearch")],
     },
+    Suite {
+        package: "query-server",
+        target: "elasticsearch",
+        feature: "elasticsearch",
+        backends: &[("elasticsearch", "elasticsearch"), ("opensearch", "opensearch")],
+    },
 ];
 
 /// Those that the manifests name.

@@ -286,8 +286,10 @@ impl Indexes {
     /// # Errors
     /// [`EngineError::TooFew`] where more than `loss_percent_max` of the shops would be lost: nothing was changed.
     pub async fn replace(&self, new: &Index, loss_percent_max: u8) -> Result<(), EngineError> {
+        // Counted in any case: it also shows all that was written.
+        let found = new.count().await?;
         if let Some(live) = &self.live {
-            let (found, before) = (new.count().await?, live.count().await?);
+            let before = live.count().await?;
             let lost = before.saturating_sub(found);
             if lost * 100 > before * u64::from(loss_percent_max) {
                 let (new, old) = (new.name.clone(), live.name.clone());

@@ -154,7 +154,7 @@ mod tests {
         let late = Duration::from_millis(12);
         for (tries, answer, took) in [
             ([(300, Some(1)), (4, Some(2))], 2, late + Duration::from_millis(4)),
-            ([(15, Some(1)), (40, Some(2))], 1, Duration::from_millis(15)),
+            ([(20, Some(1)), (60, Some(2))], 1, Duration::from_millis(20)),
         ] {
             let (answered, elapsed) = ask_all(&patience, &tries).await;
             assert_eq!(answered, Ok(answer));

@@ -3,10 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rcgen::CertifiedKey;
+use rustls::pki_types::PrivateKeyDer;
+
 use shop_search::elasticsearch::Engine;
 use shop_search::{EngineAddress, SearchAccess};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// What the fake says.
 #[derive(Clone, Debug)]
@@ -62,15 +66,50 @@ impl Heard {
 }
 
 impl Fake {
+    /// Shows a certificate of its own, which also lies in a file.
+    pub(crate) async fn start_tls(
+        says: impl Fn(&Heard) -> Reply + Send + Sync + 'static,
+    ) -> (Self, tempfile::NamedTempFile) {
+        let CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), cert.pem()).unwrap();
+        let certificates = vec![cert.der().clone()];
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(certificates, key)
+            .unwrap();
+        (Self::listen(says, Some(TlsAcceptor::from(Arc::new(config)))).await, file)
+    }
+
     pub(crate) async fn start(says: impl Fn(&Heard) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(says, None).await
+    }
+
+    async fn listen(
+        says: impl Fn(&Heard) -> Reply + Send + Sync + 'static,
+        tls: Option<TlsAcceptor>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let base = format!("{scheme}://{}", listener.local_addr().unwrap());
         let heard = Arc::<Mutex<Vec<Heard>>>::default();
         let says: Arc<Mutex<Says>> = Arc::new(Mutex::new(Arc::new(says)));
         let (all_heard, all_says) = (Arc::clone(&heard), Arc::clone(&says));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&all_heard), Arc::clone(&all_says)));
+                let (heard, says) = (Arc::clone(&all_heard), Arc::clone(&all_says));
+                let tls = tls.clone();
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, heard, says).await,
+                        Some(tls) => serve(tls.accept(stream).await.ok()?, heard, says).await,
+                    }
+                });
             }
         });
         Self { base, heard, says }
@@ -94,7 +133,11 @@ impl Fake {
     }
 }
 
-async fn serve(stream: TcpStream, all_heard: Arc<Mutex<Vec<Heard>>>, says: Arc<Mutex<Says>>) -> Option<()> {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    all_heard: Arc<Mutex<Vec<Heard>>>,
+    says: Arc<Mutex<Says>>,
+) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let mut head = Vec::new();
@@ -115,5 +158,6 @@ async fn serve(stream: TcpStream, all_heard: Arc<Mutex<Vec<Heard>>>, says: Arc<M
         let Reply { status, body, .. } = said;
         let answer = format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         stream.write_all(answer.as_bytes()).await.ok()?;
+        stream.flush().await.ok()?;
     }
 }

@@ -192,6 +192,7 @@ mod promises {
         assert_eq!(engine.indexes().await.unwrap().live.unwrap().name(), first.name());
         let nearly_all = beside(engine, 2, 99).await;
         engine.indexes().await.unwrap().replace(&nearly_all, 1).await.unwrap();
+        let fewer = beside(engine, 3, 98).await;
         engine.indexes().await.unwrap().replace(&fewer, 100).await.unwrap();
         assert_eq!(engine.indexes().await.unwrap().live.unwrap().name(), fewer.name());
     }
