@@ -92,7 +92,7 @@ async fn is_served(variable: &str) {
     let config = Config {
         public,
         ops: "127.0.0.1:0".parse().unwrap(),
-        store,
+        store: store.into(),
         search: SearchPlace::Engine(address(variable)),
         // A busy machine must not fail a test.
         search_wait_ms: 30_000,
