@@ -7,6 +7,7 @@
 
 mod demo; //         builds in release mode    -> `shopfront demo`
 mod instructions; // the read path, optimised  -> what a request costs, whoever else is busy
+mod journeys; //     addresses of real servers -> the journeys again, over these
 mod licences; //     the tree of dependencies  -> what `cargo deny` says of it
 mod measure; //      builds in release mode    -> side by side with others, what grows, who is answered at the spike
 mod servers; //      names of real servers     -> servers that answer, on this machine

@@ -10,7 +10,7 @@ use clap::Args;
 use crate::servers::{self, BroughtUp};
 use crate::steps::{Outcome, Steps, cargo, say, shown};
 use crate::suites::{self, Binaries, Ear, Suite, Verdict};
-use crate::{instructions, licences, root};
+use crate::{instructions, journeys, licences, root};
 
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct TestOptions {
@@ -107,5 +107,11 @@ fn tests(
         bail!("tests and doc tests failed; again by themselves: {}", shown(&tests));
     }
     let untested = verdicts.iter().filter(|(.., verdict)| *verdict == Verdict::Untested);
-    Ok(untested.map(|(server, suite, _)| format!("{server} by {suite}")).collect())
+    let untested = untested.map(|(server, suite, _)| format!("{server} by {suite}"));
+    let travelled = journeys::all(steps, workspace)?;
+    say(&format!("\n{}\n{}", suites::table(&verdicts), journeys::table(&travelled)));
+    let failed = travelled.iter().find(|(_, verdict)| *verdict == journeys::Verdict::Failed);
+    ensure!(failed.is_none(), "journeys over {} failed", failed.map_or("", |(name, _)| name));
+    let untravelled = travelled.iter().filter(|(_, verdict)| *verdict == journeys::Verdict::Untested);
+    Ok(untested.chain(untravelled.map(|(name, _)| format!("journeys over {name}"))).collect())
 }
