@@ -191,3 +191,25 @@ impl DocumentWriter for SelectedWriter {
         whichever!(self, store => store.trim(kept).await)
     }
 }
+
+#[cfg(all(test, not(feature = "redis")))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_was_built_without_redis_says_how_to_build_it() {
+        let address = StoreAddress::parse("redis://:s3cret@cache.internal/shops").unwrap();
+        for error in [
+            SelectedReader::open(&address).await.map(drop).unwrap_err(),
+            SelectedWriter::open(&address, LmdbOptions::default()).await.map(drop).unwrap_err(),
+        ] {
+            let said = error.to_string();
+            assert!(
+                said.contains("built without the feature `redis`; build it with `--features redis`"),
+                "{said}"
+            );
+            assert!(said.contains("redis://cache.internal:6379/shops") && !said.contains("s3cret"), "{said}");
+            assert!(!error.is_transient());
+        }
+    }
+}
