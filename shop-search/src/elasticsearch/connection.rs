@@ -185,7 +185,7 @@ impl Engine {
     pub(crate) fn meaning(&self, path: &str, status: StatusCode, why: &Why) -> EngineError {
         let (engine, reason) = (self.base().to_owned(), why.said());
         match status.as_u16() {
-            _ if why.kind() == "cluster_block_exception" && reason.contains("read-only-allow-delete") => {
+            _ if is_full(why.kind(), &reason) => {
                 EngineError::Blocked { index: self.name().to_owned(), reason }
             }
             401 | 403 => EngineError::Refused { engine, reason },
@@ -228,6 +228,12 @@ impl fmt::Debug for Engine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Engine").field("address", &self.address).finish_non_exhaustive()
     }
+}
+
+/// At the flood stage of a disk engines take nothing into its indexes; OpenSearch makes no new ones from the stage before.
+fn is_full(kind: &str, reason: &str) -> bool {
+    kind == "index_create_block_exception"
+        || kind == "cluster_block_exception" && reason.contains("read-only-allow-delete")
 }
 
 /// The index or alias in a path.

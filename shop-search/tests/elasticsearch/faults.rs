@@ -281,6 +281,15 @@ async fn an_engine_that_has_no_room_for_long_makes_changes_wait() {
 }
 
 #[tokio::test]
+async fn an_engine_that_makes_no_new_index_for_want_of_room_is_waited_for() {
+    let said = r#"{"error":{"type":"index_create_block_exception","reason":"blocked by: [FORBIDDEN/10/cluster create-index blocked (api)];"}}"#;
+    let fake = Fake::start(move |_| reply(403, said)).await;
+    let engine = fake.engine(&SearchAccess::default());
+    let error = engine.create(IndexLayout::default(), noon()).await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("make room on the engine's disks"), "{error}");
+}
+
+#[tokio::test]
 async fn a_bulk_that_is_too_large_is_halved_and_a_shop_that_is_too_large_is_named() {
     let fake = Fake::start(|heard| match heard.changes() {
         _ if !heard.line.contains("/_bulk") => reply(200, "{}"),
