@@ -171,7 +171,12 @@ pub(crate) struct Ear {
 /// What is known of one backend through one suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    Ok(usize),
+    Ok {
+        /// Tests that speak for it alone.
+        own: usize,
+        /// Tests that name no backend of several.
+        shared: usize,
+    },
     Failed(usize),
     Untested,
 }
@@ -263,11 +268,11 @@ fn of(suite: &Suite, heard: &Heard, server: &str) -> Verdict {
     let about: Vec<_> =
         heard.tests.iter().filter(|(name, _)| spoken_for(suite, name).contains(&server)).collect();
     let failed = about.iter().filter(|(_, held)| !held).count();
-    let names_it = |name: &String| suite.backends.len() == 1 || spoken_for(suite, name).len() == 1;
     if failed > 0 || (!heard.ended && !about.is_empty()) {
         return Verdict::Failed(failed);
     }
-    if about.iter().any(|(name, _)| names_it(name)) { Verdict::Ok(about.len()) } else { Verdict::Untested }
+    let own = about.iter().filter(|(name, _)| spoken_for(suite, name).len() == 1).count();
+    if own > 0 { Verdict::Ok { own, shared: about.len() - own } } else { Verdict::Untested }
 }
 
 /// As a table: a line for each backend and suite.
@@ -275,7 +280,8 @@ pub(crate) fn table(verdicts: &[(&'static str, &'static Suite, Verdict)]) -> Str
     let mut table = format!("{:<18} {:<32} {}\n", "backend", "suite", "verdict");
     for (server, suite, verdict) in verdicts {
         let said = match verdict {
-            Verdict::Ok(tests) => format!("ok, {tests} tests"),
+            Verdict::Ok { own, shared: 0 } => format!("ok, {own} tests"),
+            Verdict::Ok { own, shared } => format!("ok, {own} tests, and {shared} that name no backend"),
             Verdict::Failed(0) => "failed: its tests did not end".to_owned(),
             Verdict::Failed(tests) => format!("failed, {tests} tests"),
             Verdict::Untested => "untested".to_owned(),

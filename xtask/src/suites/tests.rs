@@ -40,9 +40,9 @@ test result: FAILED. 4 passed; 1 failed; 1 ignored
 #[test]
 fn a_test_speaks_for_the_backend_it_names_and_otherwise_for_all() {
     let ear = heard(REDIS);
-    assert_eq!(verdict(&ear, &[], "redis"), Verdict::Ok(2));
-    assert_eq!(verdict(&ear, &[], "redis-cluster"), Verdict::Ok(2));
-    assert_eq!(verdict(&ear, &[], "redis-replicated"), Verdict::Ok(2));
+    assert_eq!(verdict(&ear, &[], "redis"), Verdict::Ok { own: 1, shared: 1 });
+    assert_eq!(verdict(&ear, &[], "redis-cluster"), Verdict::Ok { own: 1, shared: 1 });
+    assert_eq!(verdict(&ear, &[], "redis-replicated"), Verdict::Ok { own: 1, shared: 1 });
     assert_eq!(verdict(&ear, &[], "valkey-cluster"), Verdict::Failed(1));
     // Only tests that name nobody ran.
     assert_eq!(verdict(&ear, &[], "valkey"), Verdict::Untested);
@@ -83,7 +83,7 @@ test result: ok. 1 passed
 ";
     assert_eq!(verdict(&heard(other), &[], "elasticsearch"), Verdict::Untested);
     let it = other.replace("-33", "-22");
-    assert_eq!(verdict(&heard(&it), &[], "elasticsearch"), Verdict::Ok(1));
+    assert_eq!(verdict(&heard(&it), &[], "elasticsearch"), Verdict::Ok { own: 1, shared: 0 });
 }
 
 #[test]
