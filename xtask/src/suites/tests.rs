@@ -93,3 +93,25 @@ test elasticsearch_finds ... ok
 ";
     assert_eq!(verdict(&heard(killed), &[], "elasticsearch"), Verdict::Failed(0));
 }
+
+#[test]
+fn tests_that_run_on_all_backends_speak_for_each_and_need_each() {
+    let lines = "     Running tests/elasticsearch.rs (target/debug/deps/elasticsearch-33)
+test what_closes_is_not_listed ... ok
+test an_index_is_built_again ... FAILED
+test result: FAILED. 1 passed; 1 failed
+";
+    let heard = |lines: &str| {
+        let mut ear =
+            Ear::new(vec![suite("invalidator", "elasticsearch")], Binaries::read(MESSAGES).unwrap());
+        lines.lines().for_each(|line| ear.hear(line));
+        ear
+    };
+    let good = heard(&lines.replace("FAILED", "ok"));
+    assert_eq!(verdict(&good, &[], "opensearch"), Verdict::Ok { own: 2, shared: 0 });
+    let bad = heard(lines);
+    assert_eq!(verdict(&bad, &[], "elasticsearch"), Verdict::Failed(1));
+    assert!(!bad.only_missing_failed(&[].into()));
+    assert_eq!(verdict(&bad, &["opensearch"], "elasticsearch"), Verdict::Untested);
+    assert!(bad.only_missing_failed(&["opensearch"].into()));
+}
