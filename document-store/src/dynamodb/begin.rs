@@ -79,13 +79,13 @@ impl Store {
                 forgotten.join(", ")
             ))
             .expression_attribute_values(":format", AttributeValue::S(FORMAT.to_owned()))
-            .expression_attribute_values(":activation", number(activation))
+            .expression_attribute_values(":activation", number(&activation))
             .expression_attribute_values(":table", AttributeValue::S(table_id.to_owned()))
-            .expression_attribute_values(":shards", number(self.shards));
+            .expression_attribute_values(":shards", number(&self.shards));
         update = match held {
             Some(held) => update
                 .condition_expression("store_activation = :held")
-                .expression_attribute_values(":held", number(held.activation)),
+                .expression_attribute_values(":held", number(&held.activation)),
             None => update.condition_expression("attribute_not_exists(p)"),
         };
         // Where another writer was quicker, what it made is looked at next.

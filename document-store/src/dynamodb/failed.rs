@@ -79,9 +79,9 @@ impl Failed {
 
     /// Of a transaction that was cancelled the worst reason.
     pub(super) fn of_transaction(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Self {
-        let cancelled = match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled,
-            _ => return Self::of("TransactWriteItems", error),
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+        else {
+            return Self::of("TransactWriteItems", error);
         };
         let reasons = || cancelled.cancellation_reasons().iter();
         let is_there =

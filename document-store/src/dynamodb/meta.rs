@@ -16,7 +16,7 @@ use crate::{Identity, Position, Positions, StoreError, WriterContact};
 pub(super) const FORMAT: &str = "shopfront-store-1";
 /// Heads and `meta` fit into one `BatchGetItem`.
 pub(super) const SHARDS_MAX: u16 = 64;
-const _: () = assert!(SHARDS_MAX as usize + 1 <= KEYS_MAX);
+const _: () = assert!((SHARDS_MAX as usize) < KEYS_MAX);
 
 /// The item `meta`.
 #[derive(Clone, Debug)]

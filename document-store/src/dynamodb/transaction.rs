@@ -86,7 +86,7 @@ impl Changes {
             if pieces == 1 {
                 self.put(table, &key, [position.clone(), data], condition);
             } else {
-                self.put(table, &key, [position.clone(), data, ("n", number(pieces))], condition);
+                self.put(table, &key, [position.clone(), data, ("n", number(&pieces))], condition);
             }
         }
         for place in pieces..part.held_pieces {

@@ -183,7 +183,7 @@ impl DocumentWriter for DynamoDbWriter {
             .condition_expression(format!(
                 "attribute_exists(p) AND (attribute_not_exists({name}) OR {name} < :heard)"
             ))
-            .expression_attribute_values(":heard", number(at.as_microsecond()));
+            .expression_attribute_values(":heard", number(&at.as_microsecond()));
         if self.store().updated(update).await? {
             return Ok(());
         }
@@ -219,7 +219,7 @@ impl DocumentWriter for DynamoDbWriter {
             .update_expression("SET is_complete = :complete")
             .condition_expression("store_activation = :activation")
             .expression_attribute_values(":complete", AttributeValue::Bool(true))
-            .expression_attribute_values(":activation", number(activation));
+            .expression_attribute_values(":activation", number(&activation));
         if self.store().updated(update).await? {
             return Ok(());
         }
