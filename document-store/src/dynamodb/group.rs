@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::ask::{KEYS_MAX, Store, pause};
 use super::failed::{Failed, Kind as FailedKind};
-use super::items::{Item, Key, Kind, pieces};
+use super::items::{Item, Key, Kind, held_pieces};
 use super::transaction::{ACTIONS_MAX, BYTES_MAX, Changes, NewPart, Size};
 use crate::traits::held_of;
 use crate::{Lookup, Position, Projected, Put, StoreError, log_entry, part};
@@ -166,7 +166,7 @@ impl Group {
     async fn shop(&self, shop_id: ShopId, parts: [Option<Item>; 2]) -> Result<Shop, Failed> {
         let stored = parts
             .each_ref()
-            .map(|item| item.as_ref().map_or((None, 1), |item| (item.get("v").cloned(), pieces(item))));
+            .map(|item| item.as_ref().map_or((None, 1), |item| (item.get("v").cloned(), held_pieces(item))));
         let nothing = Shop { held: Lookup::Unknown, stored, changed: None };
         let [Some(list), Some(detail)] = parts else { return Ok(nothing) };
         let deadline = self.store.deadline();

@@ -126,7 +126,12 @@ pub(super) fn text(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
 }
 
-/// Of how many pieces a part is.
+/// Of how many pieces a held part is; a foreign item may name any number.
+pub(super) fn held_pieces(item: &Item) -> u8 {
+    pieces(item).min(PIECES_MAX)
+}
+
+/// Of how many pieces a part says that it is.
 pub(super) fn pieces(item: &Item) -> u8 {
     numeric(item, "n").unwrap_or(1)
 }

@@ -24,7 +24,7 @@ async fn shops_that_were_left_unprocessed_are_asked_for_again() {
     let (writer, reader) = through(&proxy, "shards=2").await;
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
-    proxy.from_now_on(move |operation, _| {
+    proxy.now_decides(move |operation, _| {
         if operation != "BatchGetItem" {
             return Fate::Answered;
         }
@@ -55,7 +55,7 @@ async fn a_throttled_store_is_asked_again_until_it_answers() {
 async fn a_store_that_throttles_on_and_on_says_so_of_each_shop() {
     let proxy = Proxy::start();
     let (_, reader) = through(&proxy, "timeout_ms=3000").await;
-    proxy.from_now_on(|_, _| Fate::Refused("ProvisionedThroughputExceededException"));
+    proxy.now_decides(|_, _| Fate::Refused("ProvisionedThroughputExceededException"));
     for answer in reader.gather(&[shop(1), shop(2)]).await {
         let error = answer.unwrap_err();
         assert!(error.is_transient() && error.to_string().contains("DynamoDB throttles"), "{error}");
@@ -79,7 +79,7 @@ async fn only_the_shops_of_a_group_without_answer_are_missing() {
         save(&writer, number, 1).await.unwrap();
     }
     // The key of shop 25 in base64: it is of the third group of ten.
-    proxy.from_now_on(|operation, body| {
+    proxy.now_decides(|operation, body| {
         let is_late = operation == "BatchGetItem" && body.contains("\"AAAAAAAAABk=\"");
         if is_late { Fate::Silent } else { Fate::Answered }
     });
@@ -89,7 +89,7 @@ async fn only_the_shops_of_a_group_without_answer_are_missing() {
         match answer {
             Ok(Lookup::Found(_)) => assert!(number <= 20, "shop {number}"),
             Err(StoreError::TimedOut { waited_ms, .. }) => {
-                assert!(number > 20 && *waited_ms > 0, "shop {number}")
+                assert!(number > 20 && *waited_ms > 0, "shop {number}");
             }
             other => panic!("shop {number}: {other:?}"),
         }
@@ -115,7 +115,7 @@ async fn a_role_that_may_not_is_told_where_its_rights_stand() {
         ("UnrecognizedClientException", false, "AWS_PROFILE"),
         ("ExpiredTokenException", true, "have expired"),
     ] {
-        proxy.from_now_on(move |_, _| Fate::Refused(code));
+        proxy.now_decides(move |_, _| Fate::Refused(code));
         for error in
             [DynamoDbReader::open(&at).await.unwrap_err(), DynamoDbWriter::open(&at).await.unwrap_err()]
         {

@@ -46,14 +46,14 @@ impl Proxy {
         Self { endpoint, rule }
     }
 
-    pub(crate) fn from_now_on(&self, rule: impl FnMut(&str, &str) -> Fate + Send + 'static) {
+    pub(crate) fn now_decides(&self, rule: impl FnMut(&str, &str) -> Fate + Send + 'static) {
         *self.rule.lock().unwrap() = Box::new(rule);
     }
 
     /// The next so many requests of one operation; those after them are answered.
     pub(crate) fn next(&self, count: usize, operation: &'static str, fate: Fate) {
         let mut left = count;
-        self.from_now_on(move |asked, _| {
+        self.now_decides(move |asked, _| {
             if asked != operation || left == 0 {
                 return Fate::Answered;
             }

@@ -11,7 +11,7 @@ use document_store::dynamodb::{DynamoDbReader, DynamoDbWriter};
 use document_store::{DocumentReader, DocumentWriter, Lookup, Put, StoreAddress, StoreError};
 use shop_id::ShopId;
 
-/// How long anything may take on a machine that is busy with something else; only waited for when a test fails.
+/// Longer than any store waits.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn shop(number: u64) -> ShopId {
@@ -66,18 +66,6 @@ pub(crate) async fn filled(address: &DynamoDbAddress) -> (DynamoDbWriter, Dynamo
 
 pub(crate) async fn save(writer: &DynamoDbWriter, number: u64, counter: u64) -> Result<Put, StoreError> {
     writer.update(shop(number), merging(shop(number), shop_section(counter, "x", &[]))).await
-}
-
-/// Again and again, until it works.
-pub(crate) async fn until<T, E: std::fmt::Display>(what: &str, attempt: impl AsyncFn() -> Result<T, E>) -> T {
-    let began = std::time::Instant::now();
-    loop {
-        match attempt().await {
-            Ok(done) => return done,
-            Err(error) => assert!(began.elapsed() < PATIENCE, "{what}: {error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// `+` found, `-` unknown, `?` an error, of shops 1 to 9.
