@@ -4,7 +4,10 @@
 //! data/store                                     a directory: LMDB
 //! redis://cache.internal/shopfront               one server, or (with a comma) all servers of a replicated pair
 //! rediss://query@a:6380,b:6380,c:6380/shopfront?cluster=true&ca_file=/etc/shopfront/ca.pem
+//! dynamodb://eu-west-1/shopfront                 a table
 //! ```
+
+mod dynamodb;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,6 +16,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
+pub use self::dynamodb::DynamoDbAddress;
 use crate::StoreError;
 
 /// Where the documents are.
@@ -24,6 +28,8 @@ pub enum StoreAddress {
     Lmdb(PathBuf),
     /// Redis or Valkey.
     Redis(RedisAddress),
+    /// A DynamoDB table.
+    DynamoDb(DynamoDbAddress),
 }
 
 /// How a Redis store is reached. Shown without user and password.
@@ -106,6 +112,7 @@ impl fmt::Display for StoreAddress {
         match self {
             Self::Lmdb(directory) => directory.display().fmt(out),
             Self::Redis(address) => address.fmt(out),
+            Self::DynamoDb(address) => address.fmt(out),
         }
     }
 }
@@ -133,12 +140,17 @@ impl StoreAddress {
             Some((_, behind)) => format!("{scheme}://(hidden)@{behind}"),
             None => text.to_owned(),
         };
+        if scheme == "dynamodb" {
+            let parsed = dynamodb::parse(rest).map(Self::DynamoDb);
+            return parsed.map_err(|reason| format!("`{}`: {reason}", shown()));
+        }
         let has_tls = match scheme {
             "redis" => false,
             "rediss" => true,
             _ => {
                 return Err(format!(
-                    "`{}` is no store, expected a directory, `redis://host:port/name` or `rediss://host:port/name`",
+                    "`{}` is no store, expected a directory, `redis://host:port/name`, `rediss://host:port/name` or \
+                     `dynamodb://region/table`",
                     shown()
                 ));
             }
@@ -154,8 +166,17 @@ impl StoreAddress {
         let Some(file) = file else { return Ok(self) };
         let store = self.to_string();
         let unusable = |reason: String| StoreError::Unusable { store: store.clone(), reason };
-        let Self::Redis(address) = self else {
-            return Err(unusable("a directory has no password; leave out `store_password_file`".to_owned()));
+        let address = match self {
+            Self::Redis(address) => address,
+            Self::Lmdb(_) => {
+                return Err(unusable(
+                    "a directory has no password; leave out `store_password_file`".to_owned(),
+                ));
+            }
+            Self::DynamoDb(_) => {
+                let reason = "a table has no password, but AWS credentials; leave out `store_password_file`";
+                return Err(unusable(reason.to_owned()));
+            }
         };
         let password = std::fs::read_to_string(file).map_err(|error| {
             unusable(format!("cannot read `store_password_file` `{}`: {error}", file.display()))

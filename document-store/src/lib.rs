@@ -7,9 +7,15 @@
 mod position; //       where in the log a save stands       -> Position, Positions
 mod traits; //         what a store promises                -> DocumentReader, DocumentWriter, ChangeLog
 mod log_entry; //      one log entry as bytes
+#[cfg(any(feature = "redis", feature = "dynamodb"))]
+mod hedge; //          a late get                           -> asked again, within a tenth of all gets
+#[cfg(any(feature = "redis", feature = "dynamodb"))]
+mod part; //           stored bytes                         -> parts
 pub mod lmdb; //       the default: one directory, one writing process, any number of reading ones
 #[cfg(feature = "redis")]
 pub mod redis; //      for many hosts: a server, a replicated pair, a cluster
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb; //   for many hosts in AWS: a table
 pub mod memory; //     for tests of those who use a store
 pub mod address; //    one configured text                  -> which store
 pub mod selected; //   that store                           -> one handle to read, one to write

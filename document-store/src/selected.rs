@@ -8,6 +8,8 @@ use shop_document::{DetailPart, ListPart, ShopDocument};
 use shop_id::{Revision, ShopId, Writer};
 
 use crate::address::StoreAddress;
+#[cfg(feature = "dynamodb")]
+use crate::dynamodb::{DynamoDbReader, DynamoDbWriter};
 use crate::lmdb::{LmdbOptions, LmdbReader, LmdbWriter};
 #[cfg(feature = "redis")]
 use crate::redis::{RedisReader, RedisWriter};
@@ -28,6 +30,9 @@ pub enum SelectedReader {
     /// Redis or Valkey.
     #[cfg(feature = "redis")]
     Redis(RedisReader),
+    /// A DynamoDB table.
+    #[cfg(feature = "dynamodb")]
+    DynamoDb(DynamoDbReader),
 }
 
 /// What the invalidator writes.
@@ -39,6 +44,9 @@ pub enum SelectedWriter {
     /// Redis or Valkey.
     #[cfg(feature = "redis")]
     Redis(RedisWriter),
+    /// A DynamoDB table.
+    #[cfg(feature = "dynamodb")]
+    DynamoDb(DynamoDbWriter),
 }
 
 /// The same for whichever it is.
@@ -48,11 +56,13 @@ macro_rules! whichever {
             Self::Lmdb($store) => $call,
             #[cfg(feature = "redis")]
             Self::Redis($store) => $call,
+            #[cfg(feature = "dynamodb")]
+            Self::DynamoDb($store) => $call,
         }
     };
 }
 
-#[cfg(not(feature = "redis"))]
+#[cfg(not(all(feature = "redis", feature = "dynamodb")))]
 fn without(address: &StoreAddress, feature: &str) -> StoreError {
     StoreError::Unusable {
         store: address.to_string(),
@@ -74,6 +84,10 @@ impl SelectedReader {
             StoreAddress::Redis(redis) => RedisReader::open(redis).await.map(Self::Redis),
             #[cfg(not(feature = "redis"))]
             StoreAddress::Redis(_) => Err(without(address, "redis")),
+            #[cfg(feature = "dynamodb")]
+            StoreAddress::DynamoDb(table) => DynamoDbReader::open(table).await.map(Self::DynamoDb),
+            #[cfg(not(feature = "dynamodb"))]
+            StoreAddress::DynamoDb(_) => Err(without(address, "dynamodb")),
         }
     }
 
@@ -115,6 +129,10 @@ impl SelectedWriter {
             StoreAddress::Redis(redis) => RedisWriter::open(redis).await.map(Self::Redis),
             #[cfg(not(feature = "redis"))]
             StoreAddress::Redis(_) => Err(without(address, "redis")),
+            #[cfg(feature = "dynamodb")]
+            StoreAddress::DynamoDb(table) => DynamoDbWriter::open(table).await.map(Self::DynamoDb),
+            #[cfg(not(feature = "dynamodb"))]
+            StoreAddress::DynamoDb(_) => Err(without(address, "dynamodb")),
         }
     }
 }

@@ -21,8 +21,8 @@ use crate::index::IndexSettings;
 pub struct Config {
     /// Where `/livez`, `/readyz`, `/startupz` and `/metrics` are answered.
     pub ops: SocketAddr,
-    /// The document store, created if it is not there: a directory, or with the feature `redis`
-    /// `redis://host:port/name`.
+    /// The document store, created if it is not there: a directory, with the feature `redis`
+    /// `redis://host:port/name`, with the feature `dynamodb` `dynamodb://region/table`.
     pub store: StoreAddress,
     /// A file that holds the password of the store's user.
     #[serde(default)]

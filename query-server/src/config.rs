@@ -25,8 +25,8 @@ pub struct Config {
     pub public: SocketAddr,
     /// `/livez`, `/readyz`, `/startupz`, `/metrics`.
     pub ops: SocketAddr,
-    /// The document store, which may come into being later: a directory, or with the feature `redis`
-    /// `redis://host:port/name`.
+    /// The document store, which may come into being later: a directory, with the feature `redis`
+    /// `redis://host:port/name`, with the feature `dynamodb` `dynamodb://region/table`.
     pub store: StoreAddress,
     /// A file that holds the password of the store's user.
     pub store_password_file: Option<PathBuf>,

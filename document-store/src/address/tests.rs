@@ -61,6 +61,16 @@ fn nonsense_is_refused_with_the_expected_form() {
         ("redis://a/b?shards=0", "`shards=0`: expected 1 to 256"),
         ("redis://a/b?cluster=yes", "`cluster=yes`: expected `true` or `false`"),
         ("redis://a/b?clustr=true", "`clustr` is no setting, expected `cluster`"),
+        ("dynamodb://eu_west/shops", "`eu_west` is no region, expected one like `eu-west-1`"),
+        ("dynamodb://eu-west-1", "`` is no table, expected 3 to 255"),
+        ("dynamodb://eu-west-1/shops#1", "`shops#1` is no table"),
+        (
+            "dynamodb://eu-west-1/shops?endpoint=127.0.0.1:8000",
+            "expected `http://host:port` or `https://host`",
+        ),
+        ("dynamodb://eu-west-1/shops?shards=65", "`shards=65`: expected 1 to 64"),
+        ("dynamodb://eu-west-1/shops?poll_min_ms=300", "`poll_min_ms=300` is above `poll_max_ms=250`"),
+        ("dynamodb://eu-west-1/shops?creat=true", "`creat` is no setting, expected `endpoint`, `create`"),
         ("redis://a/b?ca_file=/x", "`ca_file` is for `rediss://`"),
     ] {
         let refused = StoreAddress::parse(given).unwrap_err();
@@ -84,4 +94,28 @@ fn a_password_comes_from_a_file_without_its_line_end() {
     let refused =
         StoreAddress::from(PathBuf::from("data/store")).with_password_file(Some(file.path())).unwrap_err();
     assert!(refused.to_string().contains("leave out `store_password_file`"), "{refused}");
+}
+
+#[test]
+fn a_table_and_all_that_is_to_be_said_of_it_are_one_text() {
+    let parse = |text: &str| match StoreAddress::parse(text) {
+        Ok(StoreAddress::DynamoDb(address)) => address,
+        other => panic!("{text}: {other:?}"),
+    };
+    let address = parse(
+        "dynamodb://eu-west-1/shop_front.2?endpoint=http://127.0.0.1:8000&create=true&shards=16&timeout_ms=250&poll_min_ms=5&poll_max_ms=100",
+    );
+    assert_eq!((address.region.as_str(), address.table.as_str()), ("eu-west-1", "shop_front.2"));
+    assert_eq!(address.to_string(), "dynamodb://eu-west-1/shop_front.2?endpoint=http://127.0.0.1:8000");
+    assert_eq!((address.creates, address.shards, address.is_local()), (true, 16, true));
+    let times = [address.patience, address.poll_min, address.poll_max].map(|time| time.as_millis());
+    assert_eq!(times, [250, 5, 100]);
+    let address = parse("dynamodb://eu-west-1/shopfront");
+    assert_eq!((address.creates, address.shards, address.is_local()), (false, 8, false));
+    let vpc =
+        parse("dynamodb://eu-west-1/shopfront?endpoint=https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com");
+    assert!(!vpc.is_local(), "a VPC endpoint wants real credentials");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let refused = StoreAddress::DynamoDb(address).with_password_file(Some(file.path())).unwrap_err();
+    assert!(refused.to_string().contains("AWS credentials"), "{refused}");
 }

@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use futures_util::future::{self, Either};
+use futures_util::future;
 use futures_util::{StreamExt as _, stream};
 use redis::{Cmd, Value};
 use shop_id::ShopId;
-use tokio::time::Instant;
 
 use super::failed::Failed;
 use super::reader::Store;
@@ -134,22 +133,7 @@ impl Store {
     /// Asks once more when the answer is late and a tenth of all gets allows it; the first answer counts.
     async fn get(&self, shard: u16, command: &Cmd, gets: usize) -> Result<Value, Failed> {
         let (slot, gets) = (self.keys.slot(shard), u64::try_from(gets).unwrap_or(u64::MAX));
-        let (began, late_after) = (Instant::now(), self.hedge.begin(gets));
-        let mut first = Box::pin(self.front.ask(slot, command));
-        if let Ok(answer) = tokio::time::timeout(late_after, &mut first).await {
-            self.hedge.took(began.elapsed());
-            return answer;
-        }
-        if !self.hedge.may_ask_again(gets) {
-            let answer = first.await;
-            self.hedge.took(began.elapsed());
-            return answer;
-        }
-        let second = Box::pin(self.rest.ask(slot, command));
-        match future::select(first, second).await {
-            Either::Left((Ok(answer), _)) | Either::Right((Ok(answer), _)) => Ok(answer),
-            Either::Left((Err(_), second)) => second.await,
-            Either::Right((Err(_), first)) => first.await,
-        }
+        let again = || self.rest.ask(slot, command);
+        self.hedge.ask(gets, self.front.ask(slot, command), again).await
     }
 }

@@ -30,7 +30,6 @@ mod failed; //   what the server said             -> what a caller can do about 
 mod node; //     a command                        -> its answer, over a connection that is made anew when it breaks
 mod link; //     a command for a slot             -> the node that serves it
 mod server; //   INFO                             -> who answers, and whether it may drop documents
-mod hedge; //    when a late get is asked again   -> within a tenth of all gets
 mod values; //   stored bytes                     -> parts
 mod meta; //     a shard                          -> which store this is, and whether it is complete
 mod gets; //     shops                            -> their parts, by slot

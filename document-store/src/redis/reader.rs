@@ -8,12 +8,12 @@ use redis::TlsCertificates;
 use shop_document::{DetailPart, ListPart};
 use shop_id::{Revision, ShopId};
 
-use super::hedge::Hedge;
 use super::keys::Keys;
 use super::link::Link;
 use super::listener::{self, Listener};
 use super::values::{list, number, text};
 use crate::address::RedisAddress;
+use crate::hedge::Hedge;
 use crate::traits::new_contacts;
 use crate::{
     ChangeLog, DocumentReader, Identity, LogPage, Lookup, Position, Positions, Scan, StoreError,

@@ -2,50 +2,21 @@
 
 use bytes::Bytes;
 use redis::Value;
-use shop_document::{DetailPart, ListPart, ShopDocument, Unreadable};
+use shop_document::{DetailPart, ListPart, ShopDocument};
 use shop_id::ShopId;
 
-use crate::traits::{held_of, visible};
+use crate::part;
+pub(super) use crate::part::Part;
+use crate::traits::held_of;
 use crate::{Lookup, Position, StoreError, Stored};
-
-/// One kind of part.
-pub(super) trait Part: Sized {
-    fn validate(bytes: Bytes) -> Result<Self, Unreadable>;
-    fn shop_id(&self) -> ShopId;
-    fn lookup(self, position: Position) -> Lookup<Self>;
-}
-
-macro_rules! part {
-    ($part:ty) => {
-        impl Part for $part {
-            fn validate(bytes: Bytes) -> Result<Self, Unreadable> {
-                Self::validate(bytes)
-            }
-            fn shop_id(&self) -> ShopId {
-                self.shop_id()
-            }
-            fn lookup(self, position: Position) -> Lookup<Self> {
-                visible(self.is_tombstone(), self.is_visible(), self, position)
-            }
-        }
-    };
-}
-
-part!(ListPart);
-part!(DetailPart);
 
 /// Position, then the part of this very shop.
 pub(super) fn stored<P: Part>(shop_id: ShopId, bytes: Vec<u8>) -> Result<Stored<P>, StoreError> {
-    let corrupt = |reason: String| StoreError::Corrupt { shop_id, reason };
     let Some(position) = Position::from_bytes(&bytes) else {
-        return Err(corrupt(format!("`{}` bytes without a position", bytes.len())));
+        let reason = format!("`{}` bytes without a position", bytes.len());
+        return Err(StoreError::Corrupt { shop_id, reason });
     };
-    let part = P::validate(Bytes::from(bytes).slice(Position::BYTES..))
-        .map_err(|error| corrupt(error.to_string()))?;
-    if part.shop_id() != shop_id {
-        return Err(corrupt(format!("the document of shop {} stands in its place", part.shop_id())));
-    }
-    Ok(Stored { part, position })
+    part::stored(shop_id, position, Bytes::from(bytes).slice(Position::BYTES..))
 }
 
 pub(super) fn lookup<P: Part>(shop_id: ShopId, bytes: Vec<u8>) -> Result<Lookup<P>, StoreError> {

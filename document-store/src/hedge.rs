@@ -3,8 +3,13 @@
 //! Late is what takes longer than almost all others did: their mean and four times what they differ from it, as TCP decides
 //! when to send again.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use futures_util::future::{self, Either};
+use tokio::time::Instant;
 
 /// Each get earns one part, each further get of a hedge costs ten.
 const PARTS_OF_A_GET: u64 = 10;
@@ -17,7 +22,7 @@ const LATE_AFTER_FIRST: Duration = Duration::from_millis(20);
 
 /// Shared by all gets of a reader; locked for some additions, never over an await.
 #[derive(Debug)]
-pub(super) struct Hedge(Mutex<Measured>);
+pub(crate) struct Hedge(Mutex<Measured>);
 
 #[derive(Debug)]
 struct Measured {
@@ -30,7 +35,7 @@ struct Measured {
 
 impl Hedge {
     /// `patience` is after how long a get is given up.
-    pub(super) const fn new(patience: Duration) -> Self {
+    pub(crate) const fn new(patience: Duration) -> Self {
         Self(Mutex::new(Measured {
             parts: PARTS_MAX,
             mean_micros: None,
@@ -44,8 +49,36 @@ impl Hedge {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks once more when the answer is late and a tenth of all gets allows it; the first good answer counts.
+    pub(crate) async fn ask<T, E, F>(
+        &self,
+        gets: u64,
+        first: impl Future<Output = Result<T, E>>,
+        again: impl FnOnce() -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let (began, late_after) = (Instant::now(), self.begin(gets));
+        let mut first = pin!(first);
+        if let Ok(answer) = tokio::time::timeout(late_after, &mut first).await {
+            self.took(began.elapsed());
+            return answer;
+        }
+        if !self.may_ask_again(gets) {
+            let answer = first.await;
+            self.took(began.elapsed());
+            return answer;
+        }
+        match future::select(first, pin!(again())).await {
+            Either::Left((Ok(answer), _)) | Either::Right((Ok(answer), _)) => Ok(answer),
+            Either::Left((Err(_), second)) => second.await,
+            Either::Right((Err(_), first)) => first.await,
+        }
+    }
+
     /// Some gets begin: when are they late?
-    pub(super) fn begin(&self, gets: u64) -> Duration {
+    fn begin(&self, gets: u64) -> Duration {
         let mut measured = self.lock();
         measured.parts = (measured.parts + gets).min(PARTS_MAX);
         let late_after = measured.mean_micros.map_or(LATE_AFTER_FIRST, |mean| {
@@ -55,7 +88,7 @@ impl Hedge {
     }
 
     /// They are late: may they be asked again?
-    pub(super) fn may_ask_again(&self, gets: u64) -> bool {
+    fn may_ask_again(&self, gets: u64) -> bool {
         let mut measured = self.lock();
         let Some(parts) = measured.parts.checked_sub(gets * PARTS_OF_A_GET) else { return false };
         measured.parts = parts;
@@ -64,7 +97,7 @@ impl Hedge {
     }
 
     /// They were answered, the first time they were asked.
-    pub(super) fn took(&self, took: Duration) {
+    fn took(&self, took: Duration) {
         let mut measured = self.lock();
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX / 8);
         let mean = measured.mean_micros.unwrap_or(took);
@@ -73,7 +106,7 @@ impl Hedge {
     }
 
     /// Gets that were asked a second time.
-    pub(super) fn hedged_gets(&self) -> u64 {
+    pub(crate) fn hedged_gets(&self) -> u64 {
         self.lock().hedged_gets
     }
 }
