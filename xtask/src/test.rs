@@ -79,7 +79,9 @@ fn on_real_servers(
 ) -> anyhow::Result<Untested> {
     say("── real servers");
     let started = Instant::now();
-    let brought = servers::up(&servers::named(&suites::servers(&suites))?)?;
+    let mut needed: BTreeSet<String> = suites::servers(&suites).into_iter().collect();
+    needed.extend(journeys::COMBINATIONS.iter().flat_map(journeys::Combination::servers).map(str::to_owned));
+    let brought = servers::up(&servers::named(&needed.into_iter().collect::<Vec<_>>())?)?;
     brought.complaints().iter().for_each(|complaint| say(complaint));
     steps.took("real servers", started);
     let outcome = tests(steps, suites, workspace, &brought);
