@@ -21,6 +21,10 @@ public final class Main {
                 .clusterName("shopfront")
                 .basePath(folder)
                 .useLogger()
+                // Not the analyzers of all languages: that of Thai needs a larger Java runtime than the one that every machine gets.
+                .moduleTypes("org.opensearch.geo.GeoModulePlugin,"
+                        + "org.opensearch.index.mapper.MapperExtrasModulePlugin,"
+                        + "org.opensearch.transport.Netty4ModulePlugin")
                 .pluginTypes("org.opensearch.plugin.analysis.nori.AnalysisNoriPlugin"));
         Thread.currentThread().join();
     }
