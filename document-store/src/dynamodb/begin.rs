@@ -61,7 +61,8 @@ impl Store {
         }
     }
 
-    /// Of a store that was lost nothing is complete; one that was restored still has all its shops.
+    /// Nothing of it is complete until all writers were paged through again: a restored one lacks the shops that are newer
+    /// than the backup.
     async fn begin(&self, table_id: &str) -> Result<(), StoreError> {
         let held: Option<Meta> = self.meta().await?;
         let known = self.seen.load(Ordering::Acquire);
@@ -75,7 +76,7 @@ impl Store {
             .update_meta()
             .update_expression(format!(
                 "SET store_format = :format, store_activation = :activation, table_id = :table, \
-                 store_shards = if_not_exists(store_shards, :shards) REMOVE {}",
+                 store_shards = if_not_exists(store_shards, :shards) REMOVE is_complete, {}",
                 forgotten.join(", ")
             ))
             .expression_attribute_values(":format", AttributeValue::S(FORMAT.to_owned()))

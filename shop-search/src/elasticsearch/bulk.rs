@@ -15,10 +15,12 @@ use super::document::ShopDocument;
 use super::error::EngineError;
 use super::indexes::{Index, WRITE_PATIENCE};
 
-/// Sequences have 40 bits of a version: 34 years of 1,000 saves a second.
-const SEQUENCE_BITS: u32 = 40;
-/// The rest, without the sign.
-const ACTIVATION_MAX: u32 = (1 << 23) - 1;
+/// Sequences have 34 bits of a version: in each shard of one activation, two years of 250 saves a second.
+const SEQUENCE_BITS: u32 = 34;
+/// The rest, without the sign, is the activation. Stores count those in seconds since 1970, so 29 bits last until 2042.
+const ACTIVATION_MAX: u32 = (1 << 29) - 1;
+/// The beginning of 2025: no store has an older one.
+const ACTIVATIONS_BEGIN: u32 = 1_735_689_600;
 /// Of the answer.
 const FILTER: &str = "items.*.status,items.*.error.type,items.*.error.reason";
 /// Of what was refused for good, so many are named.
@@ -36,7 +38,9 @@ impl Version {
     #[must_use]
     pub fn of(activation: u32, sequence: u64) -> Self {
         let sequence = sequence.min((1 << SEQUENCE_BITS) - 1);
-        let version = u64::from(activation.min(ACTIVATION_MAX)) << SEQUENCE_BITS | sequence;
+        // One more than nothing, so that no version is 0.
+        let activation = activation.saturating_sub(ACTIVATIONS_BEGIN).saturating_add(1).min(ACTIVATION_MAX);
+        let version = u64::from(activation) << SEQUENCE_BITS | sequence;
         Self(i64::try_from(version).unwrap_or(i64::MAX))
     }
 }
@@ -266,11 +270,14 @@ mod tests {
     #[test]
     fn versions_have_the_order_of_saves() {
         let ordered = [
-            Version::of(1, 1),
-            Version::of(1, 2),
-            Version::of(1, (1 << 40) - 1),
-            Version::of(2, 1),
-            Version::of(ACTIVATION_MAX, u64::MAX),
+            Version::of(0, 1),
+            Version::of(ACTIVATIONS_BEGIN + 1, 1),
+            Version::of(ACTIVATIONS_BEGIN + 1, 2),
+            Version::of(ACTIVATIONS_BEGIN + 1, (1 << 34) - 1),
+            // A store that begins a new activation counts from one again.
+            Version::of(1_795_542_188, 5_000),
+            Version::of(1_795_542_189, 1),
+            Version::of(u32::MAX, u64::MAX),
         ];
         assert!(ordered.is_sorted_by(|one, other| one < other));
         assert!(ordered.iter().all(|version| version.0 > 0));

@@ -18,6 +18,9 @@ const MARK: &str =
 /// Shop 7, open, and nothing that the clock changes.
 const SHOP_7: &str = r#"{"responses":[{"status":200,"hits":{"hits":[{"sort":[1048576.0,3500000,-9223372036854775801]}]}},{"status":200}]}"#;
 
+/// Of whom lateness is not the subject.
+const LONG: Duration = Duration::from_secs(20);
+
 fn noon() -> Timestamp {
     at("2026-11-23T12:00:00Z")
 }
@@ -38,7 +41,7 @@ fn well() -> impl Fn(&Heard) -> Reply + Send + Sync {
 }
 
 fn search(fake: &Fake) -> EngineSearch {
-    let limits = EngineLimits { patience: Duration::from_millis(300), ..EngineLimits::default() };
+    let limits = EngineLimits { patience: LONG, ..EngineLimits::default() };
     EngineSearch::new(fake.engine(&SearchAccess::default()), limits)
 }
 

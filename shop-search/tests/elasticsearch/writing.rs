@@ -58,7 +58,7 @@ async fn beside(engine: &Engine, minutes: i64, shops: u64) -> Index {
 fn bulk(shops: impl IntoIterator<Item = u64>) -> Bulk {
     let mut bulk = Bulk::default();
     for number in shops {
-        bulk.put(id(number), Version::of(1, number), &Shop::new(number).part(), false);
+        bulk.put(id(number), Version::of(ACTIVATION, number), &Shop::new(number).part(), false);
     }
     bulk
 }
@@ -98,6 +98,9 @@ fn a_name_of_somebody_else_is_left_alone() {
     }
 }
 
+/// As stores count them: in seconds since 1970.
+const ACTIVATION: u32 = 1_795_542_188;
+
 mod promises {
     use super::*;
 
@@ -106,7 +109,7 @@ mod promises {
         let priced = |sequence, number, fee| {
             let mut bulk = Bulk::default();
             let shop = Shop::with(number, |shop| shop.fee = fee);
-            bulk.put(id(number), Version::of(1, sequence), &shop.part(), false);
+            bulk.put(id(number), Version::of(ACTIVATION, sequence), &shop.part(), false);
             bulk
         };
         let taken = |written: shop_search::elasticsearch::Written| (written.taken, written.unchanged);
@@ -117,14 +120,14 @@ mod promises {
         assert_eq!(write(&priced(7, 1, 100)).await, (0, 1), "late");
         assert_eq!(write(&priced(9, 1, 300)).await, (0, 1), "twice");
         let mut removal = Bulk::default();
-        removal.remove(id(2), Version::of(1, 8));
+        removal.remove(id(2), Version::of(ACTIVATION, 8));
         assert_eq!(write(&removal).await, (1, 0));
         assert_eq!(write(&priced(6, 2, 200)).await, (0, 1), "a closed shop stays closed");
         index.refresh().await.unwrap();
         assert_eq!(listed(engine).await, [1]);
         // A store that lost saves counts anew, in a higher activation.
         let mut lost = Bulk::default();
-        lost.put(id(2), Version::of(2, 1), &Shop::new(2).part(), false);
+        lost.put(id(2), Version::of(ACTIVATION + 1, 1), &Shop::new(2).part(), false);
         assert_eq!(write(&lost).await, (1, 0));
         index.refresh().await.unwrap();
         assert_eq!(listed(engine).await, [2, 1]);
@@ -135,8 +138,8 @@ mod promises {
         let mut bulk = bulk([1]);
         // More nested documents than engines take.
         let busy = Shop::with(2, |shop| shop.ads = (0..10_001).map(|start| (start, start + 1, 1)).collect());
-        bulk.put(id(2), Version::of(1, 2), &busy.part(), false);
-        bulk.put(id(3), Version::of(1, 3), &Shop::new(3).part(), false);
+        bulk.put(id(2), Version::of(ACTIVATION, 2), &busy.part(), false);
+        bulk.put(id(3), Version::of(ACTIVATION, 3), &Shop::new(3).part(), false);
         let written = index.write(&bulk).await.unwrap();
         assert_eq!((written.taken, written.refused), (2, 1));
         assert_eq!(written.named[0].0, id(2));

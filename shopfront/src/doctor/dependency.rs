@@ -112,5 +112,9 @@ fn read(file: &Path) -> anyhow::Result<Configuration> {
     let text = std::fs::read_to_string(file).with_context(|| {
         format!("`{shown}`: expected the configuration of an invalidator, a writer or a query server")
     })?;
-    toml::from_str(&text).with_context(|| format!("`{shown}`"))
+    // Not the error's own words: it shows the line, in which a password may stand.
+    toml::from_str(&text).map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        anyhow::anyhow!("`{shown}:{}`: {}", before.matches('\n').count() + 1, error.message())
+    })
 }

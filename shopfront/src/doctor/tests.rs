@@ -38,9 +38,10 @@ fn a_configuration_that_is_missing_or_wrong_is_named() {
     let missing = directory.path().join("missing.toml");
     let said = format!("{:#}", Dependency::of_files(&[missing]).unwrap_err());
     assert!(said.contains("missing.toml`: expected the configuration of an invalidator"), "{said}");
-    let wrong = written(directory.path(), "wrong.toml", "store = \"ftp://store\"\n");
+    let wrong = written(directory.path(), "wrong.toml", "\nstore = \"ftp://user:hunter2@store\"\n");
     let said = format!("{:#}", Dependency::of_files(&[wrong]).unwrap_err());
-    assert!(said.contains("wrong.toml`") && said.contains("ftp"), "{said}");
+    assert!(said.contains("wrong.toml:2`") && said.contains("ftp://(hidden)@store"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
     let empty = written(directory.path(), "empty.toml", "listen = \"127.0.0.1:1\"\n");
     assert!(Dependency::of_files(&[empty]).is_err());
 }
