@@ -200,6 +200,12 @@ impl TryFrom<String> for StoreAddress {
 /// What stands behind `redis://`.
 fn redis(rest: &str, has_tls: bool) -> Result<RedisAddress, String> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // It may be the rest of a password with a `?` in it, of which nothing is to be shown.
+    if query.contains('@') {
+        return Err(
+            "there is an `@` behind a `?`: in passwords and values these are written %40 and %3F".to_owned()
+        );
+    }
     let (user, rest) = rest.rsplit_once('@').map_or((None, rest), |(user, rest)| (Some(user), rest));
     let (hosts, name) = rest.split_once('/').unwrap_or((rest, ""));
     let name = if name.is_empty() { DEFAULT_NAME } else { name };

@@ -43,7 +43,12 @@ fn a_password_is_never_shown() {
     for shown in [format!("{address}"), format!("{address:?}"), format!("{:?}", redis_at(text))] {
         assert!(!shown.contains("s3cret"), "{shown}");
     }
-    for wrong in ["redis://u:s3cret@a:port/name", "mysql://u:s3cret@a/name", "redis://u:s3cret@a/na me"] {
+    for wrong in [
+        "redis://u:s3cret@a:port/name",
+        "mysql://u:s3cret@a/name",
+        "redis://u:s3cret@a/na me",
+        "redis://u:s3cret?s3cret@a/name",
+    ] {
         let refused = StoreAddress::parse(wrong).unwrap_err();
         assert!(!refused.contains("s3cret") && refused.contains("(hidden)"), "{refused}");
     }
