@@ -64,6 +64,10 @@ pub(crate) const COMBINATIONS: [Combination; 6] = [
 /// They damage, delete or lock what the embedded parts keep in files, or are about the demo's own directory.
 const LOOK_INTO_FILES: [&str; 4] = ["demo::", "promise_6_", "promise_8_", "refused_configuration::"];
 
+/// These put changed-since off for an hour, so that only events count. A subscriber that makes its SQS queues itself has none
+/// for the first moment, and what is announced then is made good by changed-since alone.
+const WANT_QUEUES_BEFOREHAND: &str = "promise_7_";
+
 /// What came of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -99,6 +103,9 @@ fn held(
     journeys.args(workspace).args(["--test", "journeys", "--"]);
     for left_out in LOOK_INTO_FILES {
         journeys.args(["--skip", left_out]);
+    }
+    if addresses.iter().any(|(sets, _)| *sets == SNS_SQS.sets) {
+        journeys.args(["--skip", WANT_QUEUES_BEFOREHAND]);
     }
     journeys.envs(addresses).envs(CREDENTIALS);
     let succeeded = steps.run_heard(&format!("journeys over {name}"), &mut journeys, |_| ())?;
