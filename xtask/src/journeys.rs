@@ -145,7 +145,10 @@ pub(crate) fn table(verdicts: &[(&'static str, Verdict)]) -> String {
         format!("{name:<51} {said}\n")
     };
     let lines: String = verdicts.iter().map(line).collect();
-    format!("{:<51} {}\n{lines}", "journeys over", "verdict")
+    // So that "ok" is not read as more than it says.
+    let left_out = LOOK_INTO_FILES.join(", ");
+    let head = format!("{:<51} verdict", "journeys over");
+    format!("{head}\n{lines}left out: {left_out}; with sns-sqs also {WANT_QUEUES_BEFOREHAND}\n")
 }
 
 #[cfg(test)]
