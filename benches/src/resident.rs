@@ -66,7 +66,7 @@ impl ResidentServer {
         for number in 1..=shops {
             save(&store, number, 1).await?;
         }
-        store.mark_complete().await?;
+        store.mark_complete(store.identity().await?.activation).await?;
         Self::on(store, config).await
     }
 

@@ -124,7 +124,10 @@ async fn an_unknown_shop_is_unknown(store: &impl DocumentWriter) {
     assert!(matches!(store.detail(shop(7)).await, Ok(Lookup::Unknown)));
     let identity = store.identity().await.unwrap_or_else(|error| panic!("identity: {error}"));
     assert!(!identity.complete, "an empty store never saw a full resync");
-    store.mark_complete().await.unwrap_or_else(|error| panic!("mark_complete: {error}"));
+    let refused = store.mark_complete(identity.activation - 1).await;
+    assert!(matches!(&refused, Err(error) if error.is_transient()), "of another activation: {refused:?}");
+    let marked = store.mark_complete(identity.activation).await;
+    marked.unwrap_or_else(|error| panic!("mark_complete: {error}"));
     assert!(store.identity().await.is_ok_and(|identity| identity.complete));
 }
 

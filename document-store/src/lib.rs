@@ -7,6 +7,7 @@
 mod position; //       where in the log a save stands       -> Position, Positions
 mod traits; //         what a store promises                -> DocumentReader, DocumentWriter, ChangeLog
 mod log_entry; //      one log entry as bytes
+mod plan_save; //      a projection of what is held         -> the document to save and its log entry
 #[cfg(any(feature = "redis", feature = "dynamodb"))]
 mod hedge; //          a late get                           -> asked again, within a tenth of all gets
 #[cfg(any(feature = "redis", feature = "dynamodb"))]

@@ -8,7 +8,7 @@ use shop_document::{DetailPart, ListPart, ShopDocument};
 use shop_id::{Revision, ShopId, Writer};
 use tokio::sync::watch;
 
-use crate::traits::{held_of, lookup_of, new_contacts, shard_of};
+use crate::traits::{begun_anew, held_of, lookup_of, new_contacts, shard_of};
 use crate::{
     ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogEntry, LogPage, Lookup, Position,
     Positions, Projected, Put, Scan, StoreError, Stored, WriterContact,
@@ -180,8 +180,13 @@ impl DocumentWriter for MemoryStore {
         Ok(())
     }
 
-    async fn mark_complete(&self) -> Result<(), StoreError> {
-        self.healthy()?.identity.complete = true;
+    async fn mark_complete(&self, activation: u32) -> Result<(), StoreError> {
+        let mut inner = self.healthy()?;
+        if inner.identity.activation != activation {
+            return Err(begun_anew(NAME, activation));
+        }
+        inner.identity.complete = true;
+        drop(inner);
         self.grown.send_modify(|count| *count += 1);
         Ok(())
     }

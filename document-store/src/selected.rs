@@ -201,8 +201,8 @@ impl DocumentWriter for SelectedWriter {
         whichever!(self, store => store.save_cursor(writer, cursor).await)
     }
 
-    async fn mark_complete(&self) -> Result<(), StoreError> {
-        whichever!(self, store => store.mark_complete().await)
+    async fn mark_complete(&self, activation: u32) -> Result<(), StoreError> {
+        whichever!(self, store => store.mark_complete(activation).await)
     }
 
     async fn trim(&self, kept: KeptLog) -> Result<u64, StoreError> {

@@ -122,8 +122,9 @@ pub trait DocumentWriter: DocumentReader {
         cursor: Revision,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// A full resync is complete: `Identity::complete` from now on.
-    fn mark_complete(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// A full resync is complete: `Identity::complete` from now on, unless the store is of another activation than this one by
+    /// then (`Unavailable`): what was saved under the one before may be lost.
+    fn mark_complete(&self, activation: u32) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Drops the oldest log entries until no more than this is kept, and says how many it dropped. Followers that
     /// still need them get `Trimmed`.
@@ -309,6 +310,12 @@ pub(crate) fn held_of(document: ShopDocument, position: Position) -> Lookup<Shop
     let is_tombstone = document.list.is_tombstone();
     let stored = Stored { part: document, position };
     if is_tombstone { Lookup::Tombstone(stored) } else { Lookup::Found(stored) }
+}
+
+/// What was true of an activation is not believed of the next one.
+pub(crate) fn begun_anew(store: &str, activation: u32) -> StoreError {
+    let reason = format!("it is not of activation {activation} any more; saves may be lost");
+    StoreError::Unavailable { store: store.to_owned(), reason }
 }
 
 /// No writer was heard yet.

@@ -106,7 +106,7 @@ async fn an_outage_costs_no_scan() {
 #[tokio::test(start_paused = true)]
 async fn a_swapped_store_is_scanned_and_what_it_lost_vanishes() {
     let Followed { store, told, cache, progress } = followed().await;
-    store.mark_complete().await.unwrap();
+    store.mark_complete(store.identity().await.unwrap().activation).await.unwrap();
     store.lose(shop(2));
     store.raise_activation();
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -130,7 +130,7 @@ async fn shops_of_a_flushed_store_go_on_being_shown_until_it_is_full_again() {
     for number in [1, 3] {
         save(&store, number, shop_section(2, "again", &[])).await;
     }
-    store.mark_complete().await.unwrap();
+    store.mark_complete(store.identity().await.unwrap().activation).await.unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let told = told.take();
     assert!(told.contains(&"vanished 2".to_owned()) && told.contains(&"vanished 4".to_owned()), "{told:?}");

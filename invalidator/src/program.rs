@@ -138,6 +138,7 @@ where
             }
         });
     }
+    let mut requests = Vec::new();
     for Followed { reads, open } in followed {
         let writer = reads.writer();
         let (follower, settings) = (Arc::clone(&saver), pace.settings.clone());
@@ -145,10 +146,10 @@ where
         if let Some(place) = doubted.iter().position(|doubted| doubted.writer == writer) {
             drain.spawn(doubted.swap_remove(place).heal(subscription.requests(), drain.clone()));
         }
-        let (store, saver) = (Arc::clone(&store), Arc::clone(&saver));
-        drain.spawn(rewind::watch(store, saver, writer, subscription.requests(), drain.clone()));
+        requests.push((writer, subscription.requests()));
         drain.spawn(subscription.follow(open, drain.clone()));
     }
+    drain.spawn(rewind::watch(Arc::clone(&store), Arc::clone(&saver), requests, drain.clone()));
     let audit = Audit::new(Arc::clone(&store), doubts, ours.clone());
     drain.spawn(audit.run(pace.audit_interval, drain.clone()));
     drain.spawn(trim::run(store, pace.log_entries_max, clock.clone(), ours, drain.clone()));

@@ -64,7 +64,7 @@ impl<S: DocumentWriter> Saver<S> {
         }
     }
 
-    fn refused(&self, error: &StoreError) -> SaveError {
+    pub(crate) fn refused(&self, error: &StoreError) -> SaveError {
         if matches!(error, StoreError::Unusable { .. }) {
             self.unusable.send_replace(Some(error.clone()));
         }
@@ -80,7 +80,8 @@ impl<S: DocumentWriter> Saver<S> {
         if self.is_complete.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if !self.store.identity().await?.complete {
+        let identity = self.store.identity().await?;
+        if !identity.complete {
             let contacts = self.store.writer_contacts().await?;
             // A cursor before all commits is one that was forgotten on purpose: a resync is under way.
             let was_paged_through =
@@ -88,7 +89,7 @@ impl<S: DocumentWriter> Saver<S> {
             if !contacts.iter().all(|contact| was_paged_through(contact.cursor)) {
                 return Ok(());
             }
-            self.store.mark_complete().await?;
+            self.store.mark_complete(identity.activation).await?;
             tracing::info!("every writer was paged through; the store is complete");
         }
         self.is_complete.store(true, Ordering::Relaxed);

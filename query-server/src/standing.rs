@@ -122,7 +122,7 @@ mod tests {
         for writer in Writer::OF_THE_DOCUMENT {
             store.record_heard(writer, at(0)).await.unwrap();
         }
-        store.mark_complete().await.unwrap();
+        store.mark_complete(store.identity().await.unwrap().activation).await.unwrap();
         for (second, expected) in [
             (60, "[]"),
             (61, r#"[{"section":"ads","since":"2023-11-14T22:13:20Z"}]"#),
@@ -163,7 +163,7 @@ mod tests {
         for writer in Writer::OF_THE_DOCUMENT {
             store.record_heard(writer, at(0)).await.unwrap();
         }
-        store.mark_complete().await.unwrap();
+        store.mark_complete(store.identity().await.unwrap().activation).await.unwrap();
         lookout.look(&store, &mut contacts).await;
         let away = document_store::StoreError::Unavailable { store: "x".into(), reason: "away".into() };
         store.set_broken(Some(away));

@@ -84,7 +84,7 @@ async fn fill(store: &Path, engine: &Engine) -> Index {
         let Ok(Lookup::Found(stored)) = writer.gather(&[id(number)]).await.remove(0) else { panic!("saved") };
         bulk.put(id(number), Version::of(1, number), &stored.part, false);
     }
-    writer.mark_complete().await.unwrap();
+    writer.mark_complete(writer.identity().await.unwrap().activation).await.unwrap();
     index.write(&bulk).await.unwrap();
     index
 }

@@ -379,7 +379,7 @@ mod tests {
         let unknown = look(&store, shop(3), Timestamp::UNIX_EPOCH).await.unwrap();
         assert_eq!(unknown.document, "unknown");
         assert!(unknown.explanation.contains("not complete yet"), "{}", unknown.explanation);
-        store.mark_complete().await.unwrap();
+        store.mark_complete(store.identity().await.unwrap().activation).await.unwrap();
         let unknown = look(&store, shop(3), Timestamp::UNIX_EPOCH).await.unwrap();
         assert!(unknown.explanation.contains("never announced"), "{}", unknown.explanation);
     }

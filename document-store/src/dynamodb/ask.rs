@@ -39,8 +39,10 @@ pub(super) struct Store {
     pub(super) shards: u16,
     pub(super) hedge: Hedge,
     pub(super) poll: Poll,
-    /// The activation as it was last told; 0: never.
+    /// The activation as it was last told, which the next one has to exceed; 0: never.
     pub(super) seen: AtomicU32,
+    /// By the writer's handle.
+    pub(super) is_written_here: bool,
 }
 
 /// What came of some keys.

@@ -2,12 +2,10 @@
 //! shard's head, so what waits meanwhile shares the next one.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
 use shop_document::{DetailPart, ListPart, ShopDocument};
 use shop_id::ShopId;
 use tokio::sync::{mpsc, oneshot};
@@ -17,8 +15,9 @@ use super::ask::{KEYS_MAX, Store, pause};
 use super::failed::{Failed, Kind as FailedKind};
 use super::items::{Item, Key, Kind, held_pieces};
 use super::transaction::{ACTIONS_MAX, BYTES_MAX, Changes, NewPart, Size};
+use crate::plan_save::{PlannedSave, plan_save};
 use crate::traits::held_of;
-use crate::{Lookup, Position, Projected, Put, StoreError, log_entry, part};
+use crate::{Lookup, Position, Projected, Put, StoreError, part};
 
 /// Updates in one transaction: of different shops three items each, below a hundred with the head.
 const GROUP_MAX: usize = 32;
@@ -196,9 +195,9 @@ impl Group {
         for job in jobs {
             let shop_id = job.shop_id;
             let Some(shop) = shops.get_mut(&shop_id) else { break };
-            let document = match project(job, &shop.held) {
-                Ok(Projected::Save(document)) => document,
-                Ok(Projected::Keep) => {
+            let PlannedSave { document, entry } = match plan_save(shop_id, &shop.held, &job.projection) {
+                Ok(Some(planned)) => planned,
+                Ok(None) => {
                     outcomes.push(Ok(Put::Unchanged));
                     continue;
                 }
@@ -208,10 +207,6 @@ impl Group {
                 }
             };
             let position = head.next();
-            let cells_before: Vec<u64> =
-                shop.held.stored().map(|held| held.part.list.cells().collect()).unwrap_or_default();
-            let cells_after: Vec<u64> = document.list.cells().collect();
-            let entry = log_entry::encode(shop_id, Timestamp::now(), &cells_before, &cells_after);
             let mut alone = Changes::default();
             alone.logged(table, self.shard, position, &entry);
             self.parts(&mut alone, shop_id, shop, (&document, position));
@@ -259,15 +254,6 @@ impl Group {
             .set_transact_items(Some(changes.into_actions()));
         self.store.call_as(deadline, || save.clone().send(), Failed::of_transaction).await.map(drop)
     }
-}
-
-fn project(job: &Job, held: &Lookup<ShopDocument>) -> Result<Projected, StoreError> {
-    // A projection is pure; should it panic all the same, it must not take the others' saves with it.
-    catch_unwind(AssertUnwindSafe(|| (job.projection)(held))).map_err(|_| {
-        let shop_id = job.shop_id;
-        tracing::error!(%shop_id, "the projection of a shop panicked; its document stays as it was");
-        StoreError::Corrupt { shop_id, reason: "its projection panicked".to_owned() }
-    })
 }
 
 fn too_large(shop_id: ShopId, document: &ShopDocument, bytes: usize) -> StoreError {

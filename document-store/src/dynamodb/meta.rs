@@ -1,4 +1,4 @@
-//! What the table says of the store in it: which one this is, and whether it still is the one that was seen last.
+//! What the table says of the store in it: which one this is, and whether what it does not have does not exist.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -127,39 +127,37 @@ impl Store {
         self.check_shards(meta)?;
         let of_it = |head: &Option<Position>| head.filter(|head| head.activation == meta.activation);
         let positions: Option<Vec<Position>> = heads.heads.iter().map(of_it).collect();
-        positions
-            .map(Positions)
-            .ok_or_else(|| self.unavailable("part of it was lost; the invalidator makes it whole"))
+        positions.map(Positions).ok_or_else(|| self.partly_lost())
     }
 
     pub(super) async fn contacts(&self) -> Result<Vec<WriterContact>, StoreError> {
         self.meta().await?.map(|meta| meta.contacts()).ok_or_else(|| self.absent())
     }
 
-    /// Answers are believed to be of this store from now on.
     pub(super) fn see(&self, activation: u32) {
         self.seen.store(activation, Ordering::Release);
     }
 
-    /// Whether "not there" means that there is no such shop: the shards are there, of the activation that was seen last. In
-    /// between two looks at the identity, a table that is created anew would else turn all shops into unknown ones.
+    /// Whether "not there" means that there is no such shop: the shards are there, all of one activation, and, for who answers
+    /// people, all was saved once. To who saves it means that nothing is held.
     pub(super) async fn believes(&self, shards: &BTreeSet<u16>) -> Result<(), StoreError> {
-        let keys: BTreeSet<Key> = shards.iter().map(|shard| Key::head(*shard)).collect();
+        let keys: BTreeSet<Key> = shards.iter().map(|shard| Key::head(*shard)).chain([Key::meta()]).collect();
         let got = self.get(keys, true, self.deadline()).await.whole();
-        let items = got.map_err(|failed| failed.told(&self.name))?;
-        let seen = self.seen.load(Ordering::Acquire);
-        for shard in shards {
-            let Some(head) = items.get(&Key::head(*shard)).and_then(position) else {
-                return Err(self.unavailable(
-                    "it is not there, or was created anew; shops that are not found may exist",
-                ));
-            };
-            if seen != 0 && head.activation != seen {
-                return Err(
-                    self.unavailable("it was created anew a moment ago; shops that are not found may exist")
-                );
-            }
+        let mut items = got.map_err(|failed| failed.told(&self.name))?;
+        let meta = items.remove(&Key::meta()).map(|item| Meta::parse(&self.name, item)).transpose()?;
+        let is_there = |meta: &Meta, shard: &u16| {
+            let head = items.get(&Key::head(*shard)).and_then(position);
+            head.is_some_and(|head| head.activation == meta.activation)
+        };
+        match meta {
+            Some(meta) if !shards.iter().all(|shard| is_there(&meta, shard)) => Err(self.partly_lost()),
+            Some(meta) if meta.is_complete || self.is_written_here => Ok(()),
+            Some(_) => Err(self.unavailable("it is not complete yet; shops that are not found may exist")),
+            None => Err(self.absent()),
         }
-        Ok(())
+    }
+
+    fn partly_lost(&self) -> StoreError {
+        self.unavailable("part of it was lost; the invalidator makes it whole")
     }
 }

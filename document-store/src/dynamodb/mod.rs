@@ -21,9 +21,9 @@
 //! an eventually consistent get might still answer the one before. Only the poll for new entries is an eventual read, at half
 //! the price: it may see a head later, never wrongly.
 //!
-//! **Empty or lost.** Every answer "no such shop" is believed only while the shard's head is there and of the activation that
-//! was seen last. A table that is missing answers with an error, one that was created anew has no head or another activation:
-//! either way shops are unavailable, not unknown. A table that was restored from a backup has another `TableId` than the one
+//! **Empty or lost.** A query server believes that there is no such shop only while the shard's head is there, of the
+//! activation that `meta` names, and `meta` says that all was saved once. A table that is missing answers with an error, one
+//! that was created anew or is being filled again says nothing of the kind: its shops are unavailable, not unknown. A table that was restored from a backup has another `TableId` than the one
 //! that `meta` names; the writer then begins a new activation, forgets the changed-since cursors, and the invalidator asks all
 //! writers again.
 //!
@@ -36,7 +36,7 @@ mod failed; // what DynamoDB said                -> what a caller can do about i
 mod items; //  shops, shards                     -> keys; attributes -> parts, positions, entries
 mod table; //  a name                            -> a table that is there, or is created
 mod ask; //    keys                              -> items, however often some are left unprocessed
-mod meta; //   heads and `meta`                  -> which store this is, and whether it still is
+mod meta; //   heads and `meta`                  -> which store this is, and whether it is complete
 mod gets; //   shops                             -> their parts, in groups
 mod log; //    shards                            -> heads, entries, scans
 mod poll; //   heads, again and again            -> those who wait for the log

@@ -26,7 +26,7 @@ pub struct DynamoDbReader {
 
 impl Store {
     /// Whether there is a store in the table is another question.
-    pub(super) async fn connect(address: &DynamoDbAddress) -> Self {
+    pub(super) async fn connect(address: &DynamoDbAddress, is_written_here: bool) -> Self {
         Self {
             client: connect(address).await,
             address: address.clone(),
@@ -35,6 +35,7 @@ impl Store {
             hedge: Hedge::new(address.patience),
             poll: Poll::default(),
             seen: AtomicU32::new(0),
+            is_written_here,
         }
     }
 }
@@ -46,7 +47,7 @@ impl DynamoDbReader {
     /// `Unavailable` while table or store are not there yet (transient); `Unusable` where the role may not read, there are no
     /// credentials, or the table holds something else.
     pub async fn open(address: &DynamoDbAddress) -> Result<Self, StoreError> {
-        let mut store = Store::connect(address).await;
+        let mut store = Store::connect(address, false).await;
         // The number of shards was decided by whoever created the store.
         let Some(meta) = store.meta().await? else { return Err(store.absent()) };
         store.shards = meta.shards.clamp(1, SHARDS_MAX);

@@ -17,6 +17,7 @@ use super::items::{Key, number};
 use super::meta::SHARDS_MAX;
 use super::reader::DynamoDbReader;
 use crate::address::DynamoDbAddress;
+use crate::traits::begun_anew;
 use crate::{
     ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogEntry, LogPage, Lookup, Position,
     Positions, Projected, Put, Scan, StoreError, WriterContact,
@@ -44,7 +45,7 @@ impl DynamoDbWriter {
     /// `Unavailable` while the table is not there yet (transient); `Unusable` where the role may not, there are no
     /// credentials, or the table holds something else.
     pub async fn open(address: &DynamoDbAddress) -> Result<Self, StoreError> {
-        let mut store = Store::connect(address).await;
+        let mut store = Store::connect(address, true).await;
         store.table_id().await?;
         if let Some(meta) = store.meta().await? {
             store.shards = meta.shards.clamp(1, SHARDS_MAX);
@@ -211,8 +212,7 @@ impl DocumentWriter for DynamoDbWriter {
         Err(self.store().unavailable(reason))
     }
 
-    async fn mark_complete(&self) -> Result<(), StoreError> {
-        let activation = self.identity().await?.activation;
+    async fn mark_complete(&self, activation: u32) -> Result<(), StoreError> {
         let update = self
             .store()
             .update_meta()
@@ -223,7 +223,7 @@ impl DocumentWriter for DynamoDbWriter {
         if self.store().updated(update).await? {
             return Ok(());
         }
-        Err(self.store().unavailable("another writer begins a new activation"))
+        Err(begun_anew(&self.store().name, activation))
     }
 
     async fn trim(&self, kept: KeptLog) -> Result<u64, StoreError> {

@@ -1,16 +1,13 @@
 //! The writing thread: updates that arrive together share one transaction and one fsync.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use heed::RwTxn;
-use jiff::Timestamp;
 use shop_document::ShopDocument;
 use shop_id::ShopId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::tables::{Tables, key, log_key};
 use super::wake::Bell;
-use crate::log_entry as entry;
+use crate::plan_save::{PlannedSave, plan_save};
 use crate::traits::shard_of;
 use crate::{Lookup, Projected, Put, StoreError};
 
@@ -132,27 +129,21 @@ impl Group {
     ) -> Result<Result<Put, StoreError>, StoreError> {
         let tables = &self.tables;
         let held = tables.held(&*transaction, shop_id)?;
-        let cells_before: Vec<u64> =
-            held.stored().map(|held| held.part.list.cells().collect()).unwrap_or_default();
-        // A projection is pure; should it panic all the same, it must not take the others' saves with it. Nor may
-        // the event be acknowledged, as it would be if the document were said to be unchanged.
-        let Ok(projected) = catch_unwind(AssertUnwindSafe(|| projection(&held))) else {
-            tracing::error!(%shop_id, "the projection of a shop panicked; its document stays as it was");
-            return Ok(Err(StoreError::Corrupt { shop_id, reason: "its projection panicked".to_owned() }));
+        let PlannedSave { document, entry } = match plan_save(shop_id, &held, projection) {
+            Ok(Some(planned)) => planned,
+            Ok(None) => return Ok(Ok(Put::Unchanged)),
+            Err(error) => return Ok(Err(error)),
         };
-        let Projected::Save(document) = projected else { return Ok(Ok(Put::Unchanged)) };
         let shard = shard_of(shop_id, self.shards);
         let activation = self.activation(transaction)?;
         let position = tables.head_of(&*transaction, shard, activation)?.next();
         let id = shop_id.get().to_be_bytes();
         let with_position = |bytes: &[u8]| [position.to_bytes().as_slice(), bytes].concat();
-        let cells_after: Vec<u64> = document.list.cells().collect();
-        let logged = entry::encode(shop_id, Timestamp::now(), &cells_before, &cells_after);
         let written = tables
             .list
             .put(transaction, &id, &with_position(document.list.bytes()))
             .and_then(|()| tables.detail.put(transaction, &id, &with_position(document.detail.bytes())))
-            .and_then(|()| tables.log.put(transaction, &log_key(shard, position), &logged))
+            .and_then(|()| tables.log.put(transaction, &log_key(shard, position), &entry))
             .and_then(|()| tables.meta.put(transaction, &key::head(shard), &position.to_bytes()));
         written.map_err(|error| tables.failed(&error))?;
         Ok(Ok(Put::Applied(position)))

@@ -17,6 +17,7 @@ use super::reader::LmdbReader;
 use super::tables::{Tables, cursor_bytes, has_part, key, log_key};
 use super::wake::{Bell, Listener};
 use crate::log_entry as entry;
+use crate::traits::begun_anew;
 use crate::{
     ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogPage, Lookup, Position, Positions,
     Projected, Put, Scan, StoreError, WriterContact,
@@ -101,6 +102,10 @@ impl LmdbWriter {
             let identity = tables.identity_in(transaction)?;
             let raised = activation_now().max(identity.activation + 1);
             put(tables, transaction, key::ACTIVATION, &raised.to_be_bytes())?;
+            for writer in Writer::OF_THE_DOCUMENT {
+                let forgotten = tables.meta.delete(transaction, &key::cursor(writer));
+                forgotten.map_err(|error| tables.failed(&error))?;
+            }
             for shard in 0..identity.shards {
                 let first = Position { activation: raised, sequence: 0 };
                 put(tables, transaction, &key::head(shard), &first.to_bytes())?;
@@ -209,11 +214,18 @@ impl DocumentWriter for LmdbWriter {
         self.change(change).await.map(drop)
     }
 
-    async fn mark_complete(&self) -> Result<(), StoreError> {
-        let change = |tables: &Tables, transaction: &mut RwTxn<'_>| {
-            put(tables, transaction, key::COMPLETE, b"1").map(|()| 0)
+    async fn mark_complete(&self, activation: u32) -> Result<(), StoreError> {
+        let change = move |tables: &Tables, transaction: &mut RwTxn<'_>| {
+            // An error would take the other saves of this transaction with it.
+            if tables.identity_in(transaction)?.activation != activation {
+                return Ok(0);
+            }
+            put(tables, transaction, key::COMPLETE, b"1").map(|()| 1)
         };
-        self.change(change).await.map(drop)
+        match self.change(change).await? {
+            0 => Err(begun_anew(&self.reader.tables.store, activation)),
+            _ => Ok(()),
+        }
     }
 
     async fn trim(&self, kept: KeptLog) -> Result<u64, StoreError> {

@@ -34,11 +34,11 @@ pub(super) enum Verdict {
     Begin { activation: u32, is_whole: bool },
 }
 
-/// `run_ids` serve the shards now, `masters` are all processes that serve anything; `known` is the newest activation that
+/// `serving` serve the shards now, `masters` are all processes that serve anything; `known` is the newest activation that
 /// this process has seen, `now` seconds since 1970.
 pub(super) fn judge(
     metas: &[Meta],
-    run_ids: &[&str],
+    serving: &[Serving<'_>],
     masters: &BTreeSet<String>,
     known: u32,
     now: u32,
@@ -48,16 +48,17 @@ pub(super) fn judge(
     let Some(activation) = newest.filter(|_| metas.iter().all(|meta| meta.activation.is_some())) else {
         return Verdict::Begin { activation: next, is_whole: false };
     };
+    let is_whole = serving.iter().all(|serving| serving.has_most);
     // Another writer, or we, began a new activation and did not get to the end.
     if metas.iter().any(|meta| meta.activation != Some(activation)) {
-        return Verdict::Begin { activation: next, is_whole: true };
+        return Verdict::Begin { activation: next, is_whole };
     }
     let mut handed_over = false;
-    for (meta, run_id) in metas.iter().zip(run_ids) {
+    for (meta, Serving { run_id, .. }) in metas.iter().zip(serving) {
         match &meta.run_id {
             Some(before) if before == run_id => {}
             Some(before) if masters.contains(before) => handed_over = true,
-            _ => return Verdict::Begin { activation: next, is_whole: true },
+            _ => return Verdict::Begin { activation: next, is_whole },
         }
     }
     if handed_over { Verdict::HandedOver { activation } } else { Verdict::Same { activation } }
@@ -113,10 +114,11 @@ impl Fence {
         for _ in 0..TURNS_MAX {
             let metas = store.metas().await?;
             metas.iter().try_for_each(|meta| store.check_format(meta))?;
-            let found = infos(store).await?;
+            let found = store.infos().await?;
             let run_ids: Vec<&str> = found.iter().map(|info| info.run_id.as_str()).collect();
             let masters = masters(store, &metas, &run_ids).await?;
-            let verdict = judge(&metas, &run_ids, &masters, self.known(), now());
+            let serving = serving(store, &metas, &found).await?;
+            let verdict = judge(&metas, &serving, &masters, self.known(), now());
             match verdict {
                 Verdict::Same { activation } | Verdict::HandedOver { activation } => {
                     let identity = store.identity_of(&metas)?;
@@ -130,7 +132,8 @@ impl Fence {
                     }
                     let scripts = load(store, activation).await?;
                     // Whoever was loaded after a failover was not the one that was judged.
-                    if infos(store).await?.iter().zip(&run_ids).any(|(info, run_id)| info.run_id != *run_id) {
+                    if store.infos().await?.iter().zip(&run_ids).any(|(info, run_id)| info.run_id != *run_id)
+                    {
                         continue;
                     }
                     if handed_over {
@@ -178,22 +181,38 @@ fn now() -> u32 {
     u32::try_from(Timestamp::now().as_second()).unwrap_or(u32::MAX / 2)
 }
 
-/// Of the process of each shard. One that may evict documents is refused when it turns up, too.
-async fn infos(store: &Store) -> Result<Vec<Info>, StoreError> {
-    let infos = if store.front.is_cluster() {
-        try_join_all((0..store.keys.shards()).map(|shard| store.info(shard))).await?
-    } else {
-        vec![store.info(0).await?; usize::from(store.keys.shards())]
-    };
-    for info in &infos {
-        info.check(&store.name)?;
-        if info.is_replica {
-            store.front.look_again();
-            let reason = "the server is a replica now; looking for the master".to_owned();
-            return Err(StoreError::Unavailable { store: store.name.clone(), reason });
-        }
+/// The process of one shard.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Serving<'a> {
+    pub(super) run_id: &'a str,
+    /// Should it be another one than before: it lacks a few of the newest saves at most. Not so a process that was started
+    /// from an old snapshot.
+    pub(super) has_most: bool,
+}
+
+/// A process with an append-only file had nearly all when it stopped. Otherwise it counts whether saves reached it while it
+/// ran, as they reach a replica.
+async fn serving<'a>(
+    store: &Store,
+    metas: &[Meta],
+    infos: &'a [Info],
+) -> Result<Vec<Serving<'a>>, StoreError> {
+    let mut serving = Vec::with_capacity(infos.len());
+    for ((shard, meta), info) in (0..).zip(metas).zip(infos) {
+        let run_id = info.run_id.as_str();
+        let has_most = meta.run_id.as_deref() == Some(run_id)
+            || info.has_append_only_file
+            || newest_save(store, shard, meta).await?.is_some_and(|saved_at| saved_at >= info.began_at());
+        serving.push(Serving { run_id, has_most });
     }
-    Ok(infos)
+    Ok(serving)
+}
+
+/// `None`: nothing was saved under this activation.
+async fn newest_save(store: &Store, shard: u16, meta: &Meta) -> Result<Option<Timestamp>, StoreError> {
+    let Some(head) = meta.head() else { return Ok(None) };
+    let newest = store.entries(shard, head, 1).await?.into_iter().flatten().next();
+    Ok(newest.map(|entry| entry.saved_at))
 }
 
 /// Only asked for where a shard has changed hands.
@@ -315,13 +334,14 @@ mod tests {
             ),
         ] {
             let masters = masters.map(str::to_owned).into();
-            assert_eq!(judge(&metas, &run_ids, &masters, 0, 100), expected, "{case}");
+            let serving = run_ids.map(|run_id| Serving { run_id, has_most: true });
+            assert_eq!(judge(&metas, &serving, &masters, 0, 100), expected, "{case}");
         }
-        let metas = [Meta::default()];
-        assert_eq!(
-            judge(&metas, &["a"], &BTreeSet::new(), 300, 100),
-            begin(301, false),
-            "seen before the flush"
-        );
+        let (nobody, metas) = (BTreeSet::new(), [Meta::default()]);
+        let serving = |run_id, has_most| [Serving { run_id, has_most }];
+        let verdict = judge(&metas, &serving("a", true), &nobody, 300, 100);
+        assert_eq!(verdict, begin(301, false), "seen before the flush");
+        let verdict = judge(&[meta(7, "a")], &serving("b", false), &nobody, 0, 100);
+        assert_eq!(verdict, begin(100, false), "a restart from an old snapshot");
     }
 }

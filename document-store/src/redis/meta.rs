@@ -1,5 +1,7 @@
 //! What each shard says of itself: which store this is, and whether what it does not have does not exist.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::future::try_join_all;
 use redis::Value;
 
@@ -107,6 +109,10 @@ impl Store {
     /// it means that nothing is held.
     pub(super) async fn believes(&self, shard: u16) -> Result<(), StoreError> {
         let meta = self.is_there(shard).await?;
+        if self.may_evict.load(Ordering::Relaxed) {
+            let reason = "the server may have evicted it: set `maxmemory-policy` to `noeviction`".to_owned();
+            return Err(StoreError::Unavailable { store: self.name.clone(), reason });
+        }
         if meta.is_complete || self.is_written_here {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use redis::TlsCertificates;
@@ -43,6 +44,8 @@ pub(super) struct Store {
     pub(super) hedge: Hedge,
     /// By the writer's handle.
     pub(super) is_written_here: bool,
+    /// A server drops documents when its memory is full, as far as was last seen.
+    pub(super) may_evict: AtomicBool,
     pub(super) ca: Option<Vec<u8>>,
     listener: Listener,
 }
@@ -66,6 +69,7 @@ impl Store {
             rest: link(),
             hedge: Hedge::new(address.patience),
             is_written_here,
+            may_evict: AtomicBool::new(false),
             ca,
             listener: Listener::default(),
         };
@@ -77,26 +81,14 @@ impl Store {
         Ok(store)
     }
 
-    /// Of the process that serves a shard.
-    pub(super) async fn info(&self, shard: u16) -> Result<super::server::Info, StoreError> {
-        self.front.info_of(self.keys.slot(shard)).await.map_err(|failed| failed.told(&self.name))
-    }
-
     /// The same number for shops of one node.
     pub(super) fn neighbourhood(&self, shop_id: ShopId) -> u16 {
         if self.front.is_cluster() { self.keys.shard_of(shop_id) } else { 0 }
     }
 
     async fn identity(&self) -> Result<Identity, StoreError> {
-        let identity = self.identity_of(&self.metas().await?)?;
-        if self.address.hosts.len() > 1 && !self.front.is_cluster() && self.info(0).await?.is_replica {
-            // Left behind by a failover: what it says is of the past.
-            self.front.look_again();
-            self.rest.look_again();
-            let reason = "the server is a replica now; looking for the master".to_owned();
-            return Err(StoreError::Unavailable { store: self.name.clone(), reason });
-        }
-        Ok(identity)
+        let (metas, _) = tokio::try_join!(self.metas(), self.infos())?;
+        self.identity_of(&metas)
     }
 
     async fn contacts(&self) -> Result<Vec<WriterContact>, StoreError> {

@@ -1,6 +1,5 @@
 //! Writes, and reads what it wrote. Several of them do each other no harm.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,9 +13,11 @@ use super::reader::{RedisReader, Store};
 use super::scripts::{Condition, Scripts};
 use super::values::{held, list};
 use crate::address::RedisAddress;
+use crate::plan_save::{PlannedSave, plan_save};
+use crate::traits::begun_anew;
 use crate::{
     ChangeLog, DocumentReader, DocumentWriter, Identity, KeptLog, LogEntry, LogPage, Lookup, Position,
-    Positions, Projected, Put, Scan, StoreError, WriterContact, log_entry,
+    Positions, Projected, Put, Scan, StoreError, WriterContact,
 };
 
 /// Of so many updates of one shop at the same time each gets its turn.
@@ -120,10 +121,19 @@ impl RedisWriter {
         }
     }
 
-    /// One field of a shard's `meta`, under whatever activation it is by then.
-    async fn noted(&self, shard: u16, field: (&str, &str), condition: Condition) -> Result<(), StoreError> {
+    /// One field of a shard's `meta`, under this activation or, without one, whichever it is by then.
+    async fn noted(
+        &self,
+        shard: u16,
+        field: (&str, &str),
+        condition: Condition,
+        activation: Option<u32>,
+    ) -> Result<(), StoreError> {
         for _ in 0..TURNS_MAX {
             let scripts = self.fence.scripts(self.store()).await?;
+            if let Some(activation) = activation.filter(|activation| *activation != scripts.activation) {
+                return Err(begun_anew(&self.store().name, activation));
+            }
             match note(self.store(), shard, &scripts, field, condition).await {
                 Ok(Noted::Done) => return Ok(()),
                 Ok(Noted::NothingHeld) => return Err(self.forgotten()),
@@ -221,17 +231,10 @@ impl DocumentWriter for RedisWriter {
         for _ in 0..TURNS_MAX {
             let scripts = self.fence.scripts(self.store()).await?;
             let (held, compared) = self.held(shop_id).await?;
-            // A projection is pure; should it panic all the same, it must not take the others' saves with it.
-            let Ok(projected) = catch_unwind(AssertUnwindSafe(|| projection(&held))) else {
-                tracing::error!(%shop_id, "the projection of a shop panicked; its document stays as it was");
-                return Err(StoreError::Corrupt { shop_id, reason: "its projection panicked".to_owned() });
+            let Some(PlannedSave { document, entry }) = plan_save(shop_id, &held, &projection)? else {
+                return Ok(Put::Unchanged);
             };
-            let Projected::Save(document) = projected else { return Ok(Put::Unchanged) };
-            let cells_before: Vec<u64> =
-                held.stored().map(|held| held.part.list.cells().collect()).unwrap_or_default();
-            let cells_after: Vec<u64> = document.list.cells().collect();
-            let logged = log_entry::encode(shop_id, Timestamp::now(), &cells_before, &cells_after);
-            match self.save(&scripts, shop_id, &compared, &document, &logged).await {
+            match self.save(&scripts, shop_id, &compared, &document, &entry).await {
                 Ok(0) => {}
                 Ok(-1) => self.fence.look_past(self.store(), &scripts).await?,
                 Ok(sequence) => {
@@ -250,20 +253,20 @@ impl DocumentWriter for RedisWriter {
             return Ok(());
         }
         let micros = at.as_microsecond().to_string();
-        self.noted(0, (&format!("heard:{writer}"), &micros), Condition::Greater).await
+        self.noted(0, (&format!("heard:{writer}"), &micros), Condition::Greater, None).await
     }
 
     async fn save_cursor(&self, writer: Writer, cursor: Revision) -> Result<(), StoreError> {
         let condition = if cursor == Revision::ZERO { Condition::Any } else { Condition::Held };
         let text = format!("{}-{}", cursor.epoch, cursor.counter);
-        self.noted(0, (&format!("cursor:{writer}"), &text), condition).await
+        self.noted(0, (&format!("cursor:{writer}"), &text), condition, None).await
     }
 
-    async fn mark_complete(&self) -> Result<(), StoreError> {
+    async fn mark_complete(&self, activation: u32) -> Result<(), StoreError> {
         for shard in 0..self.store().keys.shards() {
-            self.noted(shard, ("complete", "1"), Condition::Any).await?;
+            self.noted(shard, ("complete", "1"), Condition::Any, Some(activation)).await?;
         }
-        self.identity().await.map(drop)
+        Ok(())
     }
 
     async fn trim(&self, kept: KeptLog) -> Result<u64, StoreError> {

@@ -48,7 +48,7 @@ async fn a_throttled_store_is_asked_again_until_it_answers() {
     proxy.next(3, "TransactWriteItems", Fate::Refused("ThrottlingException"));
     assert!(matches!(save(&writer, 1, 2).await, Ok(Put::Applied(_))));
     proxy.next(1, "UpdateItem", Fate::Refused("ThrottlingException"));
-    writer.mark_complete().await.unwrap();
+    writer.mark_complete(writer.identity().await.unwrap().activation).await.unwrap();
 }
 
 #[tokio::test]

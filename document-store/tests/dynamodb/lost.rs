@@ -37,7 +37,7 @@ async fn shops_of_a_table_that_was_deleted_are_unavailable_not_unknown() {
     delete(&operator(&address), &address).await;
     assert_eq!(seen(&reader).await, "?????????");
     assert!(reader.grown(&heads).await.is_err());
-    // The writer makes it anew; what the reader knows is of the old one until it looks.
+    // The writer makes it anew, without what was in it.
     let identity = writer.identity().await.unwrap();
     assert!(identity.activation > before.activation && !identity.complete);
     assert_eq!(seen(&reader).await, "?????????");
@@ -47,7 +47,12 @@ async fn shops_of_a_table_that_was_deleted_are_unavailable_not_unknown() {
         matches!(save(&writer, 1, 1).await, Ok(Put::Applied(position)) if position.activation == identity.activation)
     );
     assert_eq!(reader.identity().await.unwrap(), identity);
-    assert_eq!(seen(&reader).await, "+--------", "and it says that it is not complete");
+    assert_eq!(seen(&reader).await, "+????????", "it is not complete");
+    let refused = writer.mark_complete(before.activation).await.unwrap_err();
+    assert!(refused.is_transient() && refused.to_string().contains("saves may be lost"), "{refused}");
+    assert_eq!(seen(&reader).await, "+????????", "of the activation before it was complete");
+    writer.mark_complete(identity.activation).await.unwrap();
+    assert_eq!(seen(&reader).await, "+--------");
 }
 
 #[tokio::test]

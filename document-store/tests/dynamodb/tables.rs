@@ -59,7 +59,7 @@ pub(crate) async fn filled(address: &DynamoDbAddress) -> (DynamoDbWriter, Dynamo
     for number in 1..=9 {
         save(&writer, number, 1).await.unwrap();
     }
-    writer.mark_complete().await.unwrap();
+    writer.mark_complete(writer.identity().await.unwrap().activation).await.unwrap();
     let reader = DynamoDbReader::open(address).await.unwrap();
     (writer, reader)
 }

@@ -64,7 +64,7 @@ async fn a_lost_store_is_never_taken_for_an_empty_one(server: &Server, lose: imp
     assert!(matches!(save(&writer, 1, 1).await, Ok(Put::Applied(_))));
     assert_eq!(seen(&reader).await, "+????????");
     assert_eq!(reader.scan(None, 10).await.unwrap().shops.len(), 1, "lists begin to fill");
-    writer.mark_complete().await.unwrap();
+    writer.mark_complete(writer.identity().await.unwrap().activation).await.unwrap();
     assert_eq!(seen(&reader).await, "+--------", "now unknown means unknown");
     let old = Position { activation: before.activation, sequence: 1 };
     assert!(matches!(reader.read(1, old, 10).await, Err(StoreError::Trimmed { .. })));
@@ -123,6 +123,59 @@ async fn a_restart_that_kept_the_documents_may_still_have_lost_the_last_ones() {
     server.start_again();
     let again = until("it opens", async || RedisWriter::open(&server.address("")).await).await;
     assert!(again.identity().await.unwrap().activation > identity.activation);
+}
+
+/// Seconds since 1970, as the server counts them.
+fn time_of(server: &Server) -> u64 {
+    let redis::Value::Array(time) = server.say("TIME") else { panic!("a time is a list") };
+    redis::from_redis_value(time[0].clone()).unwrap()
+}
+
+#[tokio::test]
+async fn a_restart_from_an_old_snapshot_does_not_make_newer_shops_unknown() {
+    let mut server = Server::start(&[]);
+    let address = server.address("");
+    let writer = RedisWriter::open(&address).await.unwrap();
+    for number in 1..=4 {
+        save(&writer, number, 1).await.unwrap();
+    }
+    writer.mark_complete(writer.identity().await.unwrap().activation).await.unwrap();
+    with_cursors(&writer).await;
+    server.say("SAVE");
+    let snapshot_at = time_of(&server);
+    for number in 5..=9 {
+        save(&writer, number, 1).await.unwrap();
+    }
+    let reader = RedisReader::open(&address).await.unwrap();
+    assert_eq!(seen(&reader).await, "+++++++++");
+    // Old is what is more than some seconds older than the process.
+    let wait = async || if time_of(&server) > snapshot_at + 3 { Ok(()) } else { Err("not yet") };
+    until("the snapshot is old", wait).await;
+    server.kill();
+    server.start_again();
+    until("the reader is back", async || reader.gather(&[shop(1)]).await.remove(0)).await;
+    let identity = until("the writer notices", async || writer.identity().await).await;
+    assert!(!identity.complete, "{identity:?}");
+    assert_eq!(seen(&reader).await, "++++?????", "what is newer than the snapshot may exist");
+    cursors_are_forgotten(&writer).await;
+}
+
+#[tokio::test]
+async fn a_server_that_becomes_one_that_evicts_is_noticed_by_those_who_use_it() {
+    let server = Server::start(&[]);
+    let (writer, reader) = filled(&server.address("")).await;
+    let shop_10 = async || reader.gather(&[shop(10)]).await.remove(0);
+    assert!(matches!(shop_10().await, Ok(Lookup::Unknown)));
+    server.say("CONFIG SET maxmemory-policy allkeys-lru");
+    for error in [reader.identity().await.unwrap_err(), writer.identity().await.unwrap_err()] {
+        assert!(!error.is_transient() && error.to_string().contains("set it to `noeviction`"), "{error}");
+    }
+    assert_eq!(seen(&reader).await, "+++++++++", "what is there is read");
+    let error = shop_10().await.unwrap_err();
+    assert!(error.to_string().contains("may have evicted it"), "{error}");
+    server.say("CONFIG SET maxmemory-policy noeviction");
+    reader.identity().await.unwrap();
+    assert!(matches!(shop_10().await, Ok(Lookup::Unknown)));
 }
 
 #[tokio::test]
@@ -217,7 +270,7 @@ async fn resident_shops_go_on_being_shown_while_a_flushed_store_is_filled_again(
     until("it is scanned", async || if progress.rescans() > 1 { Ok(()) } else { Err("not yet") }).await;
     assert_eq!(shown.0.lock().unwrap().len(), 9, "shop 9 may be on its way");
     with_cursors(&writer).await;
-    writer.mark_complete().await.unwrap();
+    writer.mark_complete(writer.identity().await.unwrap().activation).await.unwrap();
     until("shop 9 does not exist any more", count(8)).await;
     following.abort();
 }

@@ -145,7 +145,7 @@ pub(crate) async fn filled(address: &RedisAddress) -> (RedisWriter, RedisReader)
     for number in 1..=9 {
         save(&writer, number, 1).await.unwrap();
     }
-    writer.mark_complete().await.unwrap();
+    writer.mark_complete(writer.identity().await.unwrap().activation).await.unwrap();
     let reader = RedisReader::open(address).await.unwrap();
     (writer, reader)
 }

@@ -70,8 +70,8 @@ impl<S: DocumentWriter + ChangeLog> DocumentWriter for Followed<S> {
     async fn save_cursor(&self, writer: Writer, cursor: Revision) -> Result<(), StoreError> {
         self.cache.store().save_cursor(writer, cursor).await
     }
-    async fn mark_complete(&self) -> Result<(), StoreError> {
-        self.cache.store().mark_complete().await
+    async fn mark_complete(&self, activation: u32) -> Result<(), StoreError> {
+        self.cache.store().mark_complete(activation).await
     }
     async fn trim(&self, kept: KeptLog) -> Result<u64, StoreError> {
         self.cache.store().trim(kept).await

@@ -116,8 +116,8 @@ impl DocumentWriter for Damaged {
         self.store.save_cursor(writer, cursor).await
     }
 
-    async fn mark_complete(&self) -> Result<(), StoreError> {
-        self.store.mark_complete().await
+    async fn mark_complete(&self, activation: u32) -> Result<(), StoreError> {
+        self.store.mark_complete(activation).await
     }
 
     async fn trim(&self, kept: KeptLog) -> Result<u64, StoreError> {

@@ -152,7 +152,7 @@ impl Server {
     /// On an empty, complete store, on a Monday at five.
     pub(crate) async fn open(config: Config) -> Self {
         let store = Arc::<TestStore>::default();
-        store.inner.mark_complete().await.unwrap();
+        store.inner.mark_complete(store.inner.identity().await.unwrap().activation).await.unwrap();
         Self::on(store, Clock::manual(at(MONDAY_AT_5)), config).await
     }
 

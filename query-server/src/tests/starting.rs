@@ -62,7 +62,7 @@ async fn a_server_that_starts_before_its_store_answers_once_it_is_there() {
     let options = LmdbOptions { map_bytes: 16 << 20, ..LmdbOptions::default() };
     let writer = LmdbWriter::open(&elsewhere, options).unwrap();
     writer.update(id(7), merging(id(7), sections("Early", 1))).await.unwrap();
-    writer.mark_complete().await.unwrap();
+    writer.mark_complete(writer.identity().await.unwrap().activation).await.unwrap();
     drop(writer);
     std::fs::rename(&elsewhere, &at).unwrap();
     until("it is ready", async || context.readiness.ready().is_ok()).await;
