@@ -58,15 +58,12 @@ impl Store {
         if address.has_tls {
             listener::choose_cryptography();
         }
-        let certificates =
-            address.has_tls.then(|| TlsCertificates { client_tls: None, root_cert: ca.clone() });
-        let link = || Link::new(address.clone(), certificates.clone());
         let mut store = Self {
             address: address.clone(),
             name,
             keys: Keys::new(&address.name, 1),
-            front: link(),
-            rest: link(),
+            front: link(address, ca.as_ref()),
+            rest: link(address, ca.as_ref()),
             hedge: Hedge::new(address.patience),
             is_written_here,
             may_evict: AtomicBool::new(false),
@@ -79,6 +76,11 @@ impl Store {
         store.check_format(&first)?;
         store.keys = Keys::new(&address.name, first.shards.unwrap_or(address.shards));
         Ok(store)
+    }
+
+    /// Connections of one's own, for what holds up whatever is asked after it.
+    pub(super) fn another_link(&self) -> Link {
+        link(&self.address, self.ca.as_ref())
     }
 
     /// The same number for shops of one node.
@@ -112,6 +114,11 @@ impl Store {
         }
         Ok(contacts)
     }
+}
+
+fn link(address: &RedisAddress, ca: Option<&Vec<u8>>) -> Link {
+    let certificates = address.has_tls.then(|| TlsCertificates { client_tls: None, root_cert: ca.cloned() });
+    Link::new(address.clone(), certificates)
 }
 
 fn certificates(file: &Path, store: &str) -> Result<Vec<u8>, StoreError> {

@@ -9,6 +9,7 @@ use shop_id::{Revision, ShopId, Writer};
 
 use super::failed::Failed;
 use super::fence::{Fence, Noted, note};
+use super::link::Link;
 use super::reader::{RedisReader, Store};
 use super::scripts::{Condition, Scripts};
 use super::values::{held, list};
@@ -30,6 +31,8 @@ const TRIMMED_MAX: usize = 1_000;
 pub struct RedisWriter {
     reader: RedisReader,
     fence: Fence,
+    /// For saves and the `WAIT` behind each, which counts what went over its own connection and holds up all that follows.
+    saves: Link,
 }
 
 impl RedisWriter {
@@ -41,7 +44,8 @@ impl RedisWriter {
     pub async fn open(address: &RedisAddress) -> Result<Self, StoreError> {
         let store = Store::connect(address, true).await?;
         let reader = RedisReader { store: Arc::new(store) };
-        let writer = Self { reader, fence: Fence::default() };
+        let saves = reader.store.another_link();
+        let writer = Self { reader, fence: Fence::default(), saves };
         writer.fence.look(writer.store()).await?;
         Ok(writer)
     }
@@ -90,7 +94,7 @@ impl RedisWriter {
         command.arg(keys.log(shard)).arg(keys.ids(shard));
         command.arg(scripts.activation).arg(compared).arg(&list[..]).arg(&detail[..]).arg(logged);
         command.arg(shop_id.get().to_be_bytes().as_slice());
-        match store.front.ask(keys.slot(shard), &command).await {
+        match self.saves.ask(keys.slot(shard), &command).await {
             Ok(Value::Int(sequence)) => Ok(sequence),
             Ok(_) => Ok(0),
             Err(failed) if failed.is_no_script() => Ok(-1),
@@ -107,7 +111,7 @@ impl RedisWriter {
         let waited = store.address.patience / 2;
         let mut command = redis::cmd("WAIT");
         command.arg(wanted).arg(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX).max(1));
-        let answer = store.front.ask(store.keys.slot(store.keys.shard_of(shop_id)), &command).await;
+        let answer = self.saves.ask(store.keys.slot(store.keys.shard_of(shop_id)), &command).await;
         match answer.map_err(|failed| failed.told(&store.name))? {
             Value::Int(replicas) if replicas >= i64::from(wanted) => Ok(()),
             answer => {
@@ -236,7 +240,11 @@ impl DocumentWriter for RedisWriter {
             };
             match self.save(&scripts, shop_id, &compared, &document, &entry).await {
                 Ok(0) => {}
-                Ok(-1) => self.fence.look_past(self.store(), &scripts).await?,
+                Ok(-1) => {
+                    // A master of before knows no scripts, either.
+                    self.saves.look_again();
+                    self.fence.look_past(self.store(), &scripts).await?;
+                }
                 Ok(sequence) => {
                     self.replicated(shop_id).await?;
                     let sequence = sequence.unsigned_abs();
