@@ -122,7 +122,6 @@ async fn live(
     say: &Say,
 ) -> anyhow::Result<()> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-    children.until_ready(&client, layout::WRITERS).await?;
     let first_list = guide::first_list(&client, layout, plan.to);
     let seeded = async {
         if plan.is_empty() {
@@ -138,9 +137,17 @@ async fn live(
         say.aside(&format!("first list after {:.1} s", after.as_secs_f64()));
         anyhow::Ok((first, after))
     };
-    let ((), (shop, after)) = tokio::try_join!(seeded, list_after)?;
-    guide::until_all_visible(&client, layout, plan.to).await?;
-    children.until_ready(&client, layout::ALL).await?;
+    let visible = async {
+        children.until_ready(&client, layout::WRITERS).await?;
+        let ((), first) = tokio::try_join!(seeded, list_after)?;
+        guide::until_all_visible(&client, layout, plan.to).await?;
+        children.until_ready(&client, layout::ALL).await?;
+        anyhow::Ok(first)
+    };
+    let (shop, after) = tokio::select! {
+        visible = visible => visible?,
+        refused = children.tell_unready(&client) => return Err(refused),
+    };
     children.announce_ready();
     say.result(&guide::text(options, layout, children, &shop, after, started.elapsed()));
     changes::keep_changing(options.changes_per_second, plan.to, layout, &client, say).await;

@@ -118,6 +118,15 @@ async fn a_mapping_brings_a_data_set_into_the_list_and_twice_changes_nothing() {
     .unwrap();
 }
 
+#[tokio::test]
+async fn a_demo_whose_programs_refuse_their_configuration_ends_with_their_words() {
+    let demo = Demo::laid_out().unwrap();
+    let ended = demo.run(&["--store", "redis://127.0.0.1:1/demo?colour=red"]).unwrap();
+    assert!(!ended.status.success());
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains(".toml:") && said.contains("`colour` is no setting"), "{said}");
+}
+
 async fn json_at(client: &Client, url: &str) -> anyhow::Result<Value> {
     Ok(client.get(url).send().await?.error_for_status()?.json().await?)
 }

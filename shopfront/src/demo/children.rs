@@ -24,6 +24,10 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 const LIVED_WELL: Duration = Duration::from_secs(30);
 /// Who does not end within this after SIGTERM is killed.
 const GRACE: Duration = Duration::from_secs(15);
+/// The exit code of a program that does not start like this.
+const REFUSED: i32 = 2;
+/// While something is waited for, this is said.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 /// A program may need so long to become ready.
 const READY_MAX: Duration = Duration::from_secs(120);
 
@@ -45,6 +49,8 @@ struct Shared {
 struct State {
     process_ids: BTreeMap<Program, u32>,
     is_ready: bool,
+    /// Who refused its configuration: no number of further starts makes it take it.
+    refused: Option<Program>,
 }
 
 impl Children {
@@ -78,13 +84,7 @@ impl Children {
     ) -> anyhow::Result<()> {
         let deadline = Instant::now() + READY_MAX;
         for program in programs {
-            let url = format!("{}/readyz", self.shared.layout.ops_url(*program));
-            loop {
-                let why = match client.get(&url).send().await {
-                    Ok(response) if response.status().is_success() => break,
-                    Ok(response) => response.text().await.unwrap_or_default(),
-                    Err(error) => error.to_string(),
-                };
+            while let Some(why) = self.unready(client, *program).await {
                 anyhow::ensure!(
                     Instant::now() < deadline,
                     "{} is not ready after {} s: {}; its words are in `{}`",
@@ -97,6 +97,36 @@ impl Children {
             }
         }
         Ok(())
+    }
+
+    /// Why a program is not ready; `None`: it is.
+    async fn unready(&self, client: &reqwest::Client, program: Program) -> Option<String> {
+        let url = format!("{}/readyz", self.shared.layout.ops_url(program));
+        match client.get(&url).send().await {
+            Ok(response) if response.status().is_success() => None,
+            Ok(response) => Some(response.text().await.unwrap_or_default()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// Says again and again what is still waited for, as for a store that does not answer. Returns when one of them will never
+    /// be ready.
+    pub(super) async fn tell_unready(&self, client: &reqwest::Client) -> anyhow::Error {
+        loop {
+            let until = Instant::now() + TOLD_EVERY;
+            while Instant::now() < until {
+                if let Some(program) = self.shared.state().refused {
+                    return anyhow::anyhow!(self.shared.last_words(program));
+                }
+                tokio::time::sleep(WAIT_MIN).await;
+            }
+            for program in ALL {
+                if let Some(why) = self.unready(client, *program).await {
+                    let why = why.trim().replace('\n', "; ");
+                    self.shared.say.aside(&format!("{} is not ready yet: {why}", program.name()));
+                }
+            }
+        }
     }
 
     /// From now on the ready file says so.
@@ -130,6 +160,9 @@ async fn keep(shared: Arc<Shared>, program: Program, mut child: Child, mut stopp
         };
         shared.state().process_ids.remove(&program);
         shared.write_ready_file();
+        if died.as_ref().is_ok_and(|status| status.code() == Some(REFUSED)) {
+            shared.state().refused = Some(program);
+        }
         let how = died.map_or_else(|error| error.to_string(), said);
         if !shared.restart {
             shared.say.aside(&format!("{} died ({how}) and stays dead (--no-restart)", program.name()));
@@ -204,6 +237,12 @@ impl Shared {
             self.state().process_ids.insert(program, id);
         }
         Ok(child)
+    }
+
+    /// The last line that it wrote.
+    fn last_words(&self, program: Program) -> String {
+        let log = std::fs::read_to_string(self.layout.log(program)).unwrap_or_default();
+        log.lines().next_back().unwrap_or("(nothing)").to_owned()
     }
 
     fn write_ready_file(&self) {
