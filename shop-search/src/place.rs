@@ -96,7 +96,11 @@ impl EngineAddress {
     pub fn parse(text: &str) -> Result<Self, String> {
         const EXPECTED: &str = "expected `embedded` or for example `http://127.0.0.1:9200/shops`";
         let scheme = ["http://", "https://"].into_iter().find(|scheme| text.starts_with(scheme));
-        let Some(scheme) = scheme else { return Err(format!("`{text}` is no place of search, {EXPECTED}")) };
+        let Some(scheme) = scheme else {
+            let shown =
+                text.rsplit_once('@').map_or(text.to_owned(), |(_, behind)| format!("(hidden)@{behind}"));
+            return Err(format!("`{shown}` is no place of search, {EXPECTED}"));
+        };
         let rest = &text[scheme.len()..];
         if rest.split('/').next().is_some_and(|host| host.contains('@')) {
             let hint = "names a user in the address; put it into `search_access.basic_auth_file`";
@@ -170,11 +174,13 @@ mod tests {
 
     #[test]
     fn a_password_in_the_address_is_refused_and_not_said_back() {
-        let refused = EngineAddress::parse("https://elastic:hunter2@search/shops").unwrap_err();
-        assert!(
-            refused.contains("search_access.basic_auth_file") && !refused.contains("hunter2"),
-            "{refused}"
-        );
+        for (text, said) in [
+            ("https://elastic:hunter2@search/shops", "search_access.basic_auth_file"),
+            ("elastic:hunter2@search/shops", "`(hidden)@search/shops` is no place of search"),
+        ] {
+            let refused = EngineAddress::parse(text).unwrap_err();
+            assert!(refused.contains(said) && !refused.contains("hunter2"), "{refused}");
+        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The search engine, as a query server sees it.
 
-use shop_search::{SearchAccess, SearchPlace};
+use std::time::Duration;
+
+use shop_search::{EngineAddress, SearchAccess};
 
 use super::{Found, Illness};
 
 #[cfg(feature = "elasticsearch")]
-pub(super) async fn ask(place: &SearchPlace, access: &SearchAccess) -> Found {
+pub(super) async fn ask(address: &EngineAddress, access: &SearchAccess, _: Duration) -> Found {
     use shop_search::elasticsearch::Engine;
 
-    let SearchPlace::Engine(address) = place else { return Ok("in the query server".to_owned()) };
     let asked = async {
         let engine = Engine::new(address.clone(), access)?;
         let indexes = engine.indexes().await?;
@@ -43,12 +44,9 @@ fn illness(error: &shop_search::elasticsearch::EngineError) -> Illness {
 }
 
 #[cfg(not(feature = "elasticsearch"))]
-pub(super) async fn ask(place: &SearchPlace, _: &SearchAccess) -> Found {
-    match place {
-        SearchPlace::Embedded => Ok("in the query server".to_owned()),
-        SearchPlace::Engine(_) => Err(Illness::new(
-            "this program was built without the feature `elasticsearch`",
-            "build it with `--features elasticsearch`",
-        )),
-    }
+pub(super) async fn ask(_: &EngineAddress, _: &SearchAccess, _: Duration) -> Found {
+    Err(Illness::new(
+        "this `shopfront` was built without the feature `elasticsearch`",
+        "build it with `--features elasticsearch`, as the programs are",
+    ))
 }
