@@ -17,11 +17,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::EngineError;
-use crate::place::{EngineAddress, SearchAccess, Secret};
+use crate::place::{EngineAddress, SearchAccess};
 
 /// An answer of 26 shops is 2 kB; one to a bulk of thousands names each.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -283,12 +284,12 @@ fn authorization(access: &SearchAccess) -> Result<Option<HeaderValue>, String> {
 
 fn secret(
     key: &str,
-    given: Option<&Secret>,
+    given: Option<&SecretString>,
     file: Option<&std::path::Path>,
 ) -> Result<Option<String>, String> {
     match (given, file) {
         (None, None) => Ok(None),
-        (Some(secret), None) => Ok(Some(secret.reveal().trim().to_owned())),
+        (Some(secret), None) => Ok(Some(secret.expose_secret().trim().to_owned())),
         (None, Some(file)) => {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| format!("`search_access.{key}_file` = `{}`: {error}", file.display()))?;
@@ -352,8 +353,8 @@ mod tests {
 
     #[test]
     fn a_wrong_access_is_refused_without_saying_the_secret() {
-        let key = Some(Secret::new("k3y".to_owned()));
-        let pair = Some(Secret::new("user-hunter2".to_owned()));
+        let key = Some(SecretString::from("k3y"));
+        let pair = Some(SecretString::from("user-hunter2"));
         for (access, said) in [
             (SearchAccess { basic_auth: pair, ..SearchAccess::default() }, "expected `user:password`"),
             (
@@ -371,7 +372,7 @@ mod tests {
             (
                 SearchAccess {
                     api_key: key,
-                    basic_auth: Some(Secret::new("a:b".to_owned())),
+                    basic_auth: Some(SecretString::from("a:b")),
                     ..SearchAccess::default()
                 },
                 "expected one of them",
