@@ -9,6 +9,7 @@ mod writers; //       one writer              -> how it is
 mod events; //        the transport           -> how it is
 mod store; //         the document store      -> how it is
 mod search; //        the search engine       -> how it is
+mod way; //           why nobody is reached   -> where to look
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -50,8 +51,20 @@ struct Illness {
 
 impl Illness {
     fn new(what: impl std::fmt::Display, fix: impl Into<String>) -> Self {
-        Self { what: what.to_string(), fix: fix.into() }
+        // On one line: vendors' clients tell stories.
+        let what = what.to_string().lines().map(str::trim).collect::<Vec<_>>().join("; ");
+        Self { what, fix: fix.into() }
     }
+}
+
+/// The programs may have it: what they were built with is theirs to say.
+fn without(feature: &str) -> Illness {
+    Illness::new(
+        format!("this `shopfront` was built without the feature `{feature}`, and cannot ask"),
+        format!(
+            "build it as the programs are built: `cargo build --release -p shopfront --features {feature}`"
+        ),
+    )
 }
 
 /// Asks all of them at the same time; `variables` are those of the programs. `true`: all are well.

@@ -73,6 +73,9 @@ pub(crate) enum Why {
         kind: String,
         #[serde(default)]
         reason: Option<String>,
+        /// Where the reason is left empty, as for shards that are away, it stands here.
+        #[serde(default)]
+        caused_by: Option<Box<Self>>,
     },
     Sentence(String),
 }
@@ -87,8 +90,11 @@ impl Why {
 
     pub(crate) fn said(&self) -> String {
         let said = match self {
-            Self::Object { kind, reason: None } => kind.clone(),
-            Self::Object { kind, reason: Some(reason) } => format!("{kind}: {reason}"),
+            Self::Object { kind, reason: Some(reason), .. } if !reason.is_empty() => {
+                format!("{kind}: {reason}")
+            }
+            Self::Object { caused_by: Some(cause), .. } => cause.said(),
+            Self::Object { kind, .. } => kind.clone(),
             Self::Sentence(sentence) => sentence.clone(),
         };
         said.chars().take(REASON_CHARS_MAX).collect()
@@ -342,6 +348,20 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_that_is_left_empty_stands_behind_its_cause() {
+        for (said, expected) in [
+            (r#""no""#, "no"),
+            (r#"{"type":"a","reason":"b","caused_by":{"type":"c","reason":"d"}}"#, "a: b"),
+            (r#"{"type":"a","reason":"","caused_by":{"type":"c","reason":"d"}}"#, "c: d"),
+            (r#"{"type":"a","reason":null,"caused_by":{"type":"c","reason":null}}"#, "c"),
+            (r#"{"type":"a","reason":""}"#, "a"),
+        ] {
+            let why: Why = serde_json::from_str(said).unwrap();
+            assert_eq!(why.said(), expected, "{said}");
+        }
+    }
 
     #[test]
     fn passwords_are_sent_as_the_rule_has_it() {

@@ -34,7 +34,10 @@ pub(super) fn needed(
     for (program, file) in programs(options)? {
         let name = program.name();
         let dependencies = dependencies(program, file.as_deref(), &beside).map_err(|refused| {
-            let refused = anyhow::anyhow!("{name}: {refused}");
+            let mut refused = anyhow::anyhow!("{name}: {refused}");
+            if refused.to_string().contains("built without") {
+                refused = anyhow::anyhow!("{refused}; it is this `shopfront` that was, `{name}` may have it");
+            }
             if options.configurations.is_empty() && options.program.is_none() {
                 refused.context("no configuration is named, so that of the demo is read")
             } else {

@@ -28,7 +28,7 @@ async fn what_answers_is_well_and_what_does_not_comes_with_its_fix() {
     );
     let invalidator = written("invalidator.toml", text);
     let options = |configurations: &[&PathBuf]| DoctorOptions {
-        configurations: configurations.iter().map(|path| PathBuf::clone(path)).collect(),
+        configurations: configurations.iter().copied().cloned().collect(),
         program: None,
         set: Vec::new(),
         patience: 5,
@@ -54,5 +54,5 @@ async fn a_store_that_is_not_there_yet_says_who_makes_it() {
     let directory = tempfile::tempdir().unwrap();
     let address = document_store::StoreAddress::Lmdb(directory.path().join("none"));
     let illness = store::ask(&address, None).await.unwrap_err();
-    assert!(illness.fix.contains("an invalidator creates what is not there yet"), "{illness:?}");
+    assert!(illness.fix.contains("start an invalidator with this `store`: it creates"), "{illness:?}");
 }
