@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 pub use self::dynamodb::DynamoDbAddress;
@@ -33,7 +34,7 @@ pub enum StoreAddress {
 }
 
 /// How a Redis store is reached. Shown without user and password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct RedisAddress {
     /// Names and ports: of the one server, of all servers of a replicated pair, or of some nodes of a cluster.
     pub hosts: Vec<(String, u16)>,
@@ -42,7 +43,7 @@ pub struct RedisAddress {
     /// ACL user; none: the default one.
     pub username: Option<String>,
     /// Its password.
-    pub password: Option<Secret>,
+    pub password: Option<SecretString>,
     /// Names this store among others on the same servers.
     pub name: String,
     /// The servers are a cluster.
@@ -57,29 +58,30 @@ pub struct RedisAddress {
     pub ca_file: Option<PathBuf>,
 }
 
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides a text.
-    #[must_use]
-    pub const fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// For whoever needs it.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
+impl PartialEq for RedisAddress {
+    fn eq(&self, other: &Self) -> bool {
+        /// Named one by one, so that the compiler asks for whichever is added.
+        fn all(address: &RedisAddress) -> impl PartialEq + '_ {
+            let RedisAddress {
+                hosts,
+                has_tls,
+                username,
+                password,
+                name,
+                is_cluster,
+                shards,
+                wait_replicas,
+                patience,
+                ca_file,
+            } = address;
+            let password = password.as_ref().map(SecretString::expose_secret);
+            (hosts, has_tls, username, password, name, is_cluster, shards, wait_replicas, patience, ca_file)
+        }
+        all(self) == all(other)
     }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("(hidden)")
-    }
-}
+impl Eq for RedisAddress {}
 
 const DEFAULT_PORT: u16 = 6379;
 const DEFAULT_NAME: &str = "shopfront";
@@ -185,7 +187,7 @@ impl StoreAddress {
         if password.is_empty() {
             return Err(unusable(format!("`store_password_file` `{}` is empty", file.display())));
         }
-        Ok(Self::Redis(RedisAddress { password: Some(Secret::new(password.to_owned())), ..address }))
+        Ok(Self::Redis(RedisAddress { password: Some(SecretString::from(password)), ..address }))
     }
 }
 
@@ -217,7 +219,7 @@ fn redis(rest: &str, has_tls: bool) -> Result<RedisAddress, String> {
         hosts: hosts.split(',').map(host_and_port).collect::<Result<_, _>>()?,
         has_tls,
         username,
-        password: password.map(Secret),
+        password: password.map(SecretString::from),
         name: name.to_owned(),
         is_cluster: false,
         shards: DEFAULT_SHARDS,

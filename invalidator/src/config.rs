@@ -109,7 +109,10 @@ impl TryFrom<String> for BaseUrl {
         let host = text.strip_prefix("http://").unwrap_or_default();
         let is_wrong = |letter: char| letter.is_whitespace() || letter == '?' || letter == '#';
         if host.is_empty() || host.starts_with(['/', ':']) || host.contains(is_wrong) {
-            return Err(format!("`{text}` is no base URL, expected for example `http://127.0.0.1:7001`"));
+            // Not what stands before an `@`: it may be a password.
+            let shown =
+                text.rsplit_once('@').map_or(text.clone(), |(_, behind)| format!("(hidden)@{behind}"));
+            return Err(format!("`{shown}` is no base URL, expected for example `http://127.0.0.1:7001`"));
         }
         Ok(Self(text))
     }
@@ -282,6 +285,7 @@ mod tests {
             ("store_map_bytes=4096", "`4096` is too small, expected at least 1048576"),
             ("writers.shop=127.0.0.1:7001", "`127.0.0.1:7001` is no base URL, expected for example `http://"),
             ("writers.ads=https://ads", "`https://ads` is no base URL"),
+            ("writers.ads=https://ads:hunter2@gateway", "`(hidden)@gateway` is no base URL"),
             (
                 "search=elastic",
                 "`elastic` is no place of search, expected `embedded` or for example `http://",

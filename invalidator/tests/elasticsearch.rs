@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use document_store::memory::MemoryStore;
-use document_store::{DocumentWriter, KeptLog, Lookup, Projected, Put, StoreError};
+use document_store::{DocumentReader, DocumentWriter, KeptLog, Lookup, Projected, Put, StoreError};
 use invalidator::index::{IndexMetrics, IndexSettings, Indexing, OnStart};
 use jiff::Timestamp;
 use service_runtime::{Clock, Drain};
@@ -76,6 +76,11 @@ async fn save_all(store: &MemoryStore, numbers: std::ops::RangeInclusive<u64>) {
     for number in numbers {
         save(store, number, 1, Some(i64::try_from(number).unwrap())).await;
     }
+}
+
+async fn complete(store: &MemoryStore) {
+    let activation = store.identity().await.unwrap().activation;
+    store.mark_complete(activation).await.unwrap();
 }
 
 async fn listed(engine: &Engine) -> Option<Vec<u64>> {
@@ -176,6 +181,89 @@ on_both! {
     a_store_that_is_away_makes_changes_wait
 }
 
+/// Time goes on only by the hand of a test, while engines answer over real sockets: tokio does not move a paused clock by
+/// itself as long as something blocks. Dropping it lets that end.
+struct Stopped {
+    _blocks: std::sync::mpsc::Sender<()>,
+}
+
+impl Stopped {
+    fn new() -> Self {
+        tokio::time::pause();
+        let (blocks, blocked) = std::sync::mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || blocked.recv());
+        Self { _blocks: blocks }
+    }
+
+    /// Everybody gets some real time to go on in, and as much of the stopped one.
+    async fn turn(&self) {
+        const TURN: Duration = Duration::from_millis(10);
+        tokio::task::spawn_blocking(|| std::thread::sleep(TURN)).await.unwrap();
+        tokio::time::advance(TURN).await;
+    }
+
+    async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
+        let began = std::time::Instant::now();
+        while !holds().await {
+            assert!(began.elapsed() < LONG, "waited in vain until {what}");
+            self.turn().await;
+        }
+    }
+}
+
+/// A store that was flushed, and an index that still holds its ten shops.
+async fn flushed(stopped: &Stopped, engine: &Engine) -> (Arc<MemoryStore>, Running) {
+    let store = Arc::new(MemoryStore::new());
+    save_all(&store, 1..=10).await;
+    complete(&store).await;
+    let running = start(&store, engine, OnStart::Follow);
+    stopped
+        .until("all are listed", async || listed(engine).await.is_some_and(|listed| listed.len() == 10))
+        .await;
+    store.flush();
+    (store, running)
+}
+
+#[tokio::test]
+async fn a_flushed_store_is_waited_for_by_seconds_and_its_shops_stay_listed_meanwhile() {
+    for variable in ["SHOPFRONT_TEST_ELASTICSEARCH", "SHOPFRONT_TEST_OPENSEARCH"] {
+        let (stopped, engine) = (Stopped::new(), engine(variable));
+        let (store, running) = flushed(&stopped, &engine).await;
+        stopped.until("it is noticed", async || running.metrics.waiting.get() == 1).await;
+        save_all(&store, 1..=5).await;
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(listed(&engine).await.unwrap().len(), 10);
+        save_all(&store, 6..=11).await;
+        complete(&store).await;
+        tokio::time::advance(Duration::from_secs(5)).await;
+        stopped.until("it is built anew", async || running.metrics.rebuilds.get() == 2).await;
+        stopped.until("the eleventh is listed", async || listed(&engine).await.unwrap().len() == 11).await;
+        stopped.until("nothing waits any more", async || running.metrics.waiting.get() == 0).await;
+        running.stop().await;
+        discard_all(&engine).await;
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_complete_store_without_half_of_the_shops_waits_for_somebody_to_look() {
+    let (stopped, engine) = (Stopped::new(), engine("SHOPFRONT_TEST_ELASTICSEARCH"));
+    let (store, running) = flushed(&stopped, &engine).await;
+    save_all(&store, 1..=5).await;
+    complete(&store).await;
+    stopped.until("it is refused", async || running.metrics.failures.get() == 1).await;
+    save_all(&store, 6..=10).await;
+    tokio::time::advance(Duration::from_secs(500)).await;
+    for _ in 0..50 {
+        stopped.turn().await;
+    }
+    assert_eq!((running.metrics.failures.get(), running.metrics.rebuilds.get()), (1, 1));
+    tokio::time::advance(Duration::from_secs(120)).await;
+    stopped.until("it is built anew", async || running.metrics.rebuilds.get() == 2).await;
+    running.stop().await;
+    discard_all(&engine).await;
+}
+
 mod promises {
     use super::*;
 
@@ -224,6 +312,7 @@ mod promises {
         let running = start(&store, engine, OnStart::Follow);
         until_listed(engine, &[1]).await;
         running.stop().await;
+        complete(&store).await;
         let before = live(engine).await;
         for revision in 2..40 {
             save(&store, 1, revision, Some(9)).await;
@@ -245,6 +334,7 @@ mod promises {
         let running = start(&store, engine, OnStart::Follow);
         until_first(engine, &(1..=25).collect::<Vec<_>>()).await;
         running.stop().await;
+        complete(&store).await;
         let before = live(engine).await;
         let running = start(&store, engine, OnStart::Rebuild);
         for revision in 2..30 {
@@ -267,6 +357,7 @@ mod promises {
         until_listed(engine, &(1..=10).collect::<Vec<_>>()).await;
         running.stop().await;
         let empty = Arc::new(MemoryStore::new());
+        complete(&empty).await;
         let running = start(&empty, engine, OnStart::Rebuild);
         until("it is refused", async || running.metrics.failures.get() > 0).await;
         assert_eq!(listed(engine).await.unwrap().len(), 10);

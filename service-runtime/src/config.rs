@@ -26,6 +26,11 @@ impl ConfigError {
     }
 }
 
+/// Those of this process. What is no UTF-8 cannot be one of ours.
+pub fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+}
+
 /// Reads the configuration of a program from its arguments (`--config FILE`, any number of `--set key.path=value`),
 /// `SHOPFRONT_<KEY>__<PATH>` variables and the file; flags win over variables, variables over the file.
 ///
@@ -93,6 +98,8 @@ fn read_arguments(arguments: impl IntoIterator<Item = String>) -> Result<Argumen
 struct Merged {
     table: Table,
     places: BTreeMap<Vec<String>, String>,
+    /// What variables and flags say, letter by letter.
+    texts: BTreeMap<Vec<String>, String>,
 }
 
 impl Merged {
@@ -127,32 +134,71 @@ impl Merged {
             })?;
         }
         table.insert(last.clone(), value);
+        self.texts.insert(path.to_vec(), text.to_owned());
         for depth in 1..=path.len() {
             self.places.insert(path[..depth].to_vec(), place.to_owned());
         }
         Ok(())
     }
 
-    fn into_struct<T: DeserializeOwned>(self, default_place: &str) -> Result<T, ConfigError> {
-        let places = self.places;
-        serde_path_to_error::deserialize(Value::Table(self.table)).map_err(|error| {
-            let mut path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
-            let said = error.into_inner().message().to_owned();
-            let unknown = unknown_key(&said);
-            if let Some((key, _)) = &unknown
-                && path.last() != Some(key)
-            {
-                path.push(key.clone());
-            }
-            let place = places.get(&path).map_or(default_place, String::as_str);
-            let shown = path.join(".");
-            let reason = match unknown {
-                Some((_, known)) => refused_key(&shown, &path, &known),
-                None if path.is_empty() => said,
-                None => format!("`{shown}`: {said}"),
+    fn into_struct<T: DeserializeOwned>(mut self, default_place: &str) -> Result<T, ConfigError> {
+        loop {
+            let read = serde_path_to_error::deserialize(Value::Table(self.table.clone()));
+            let error = match read {
+                Ok(read) => return Ok(read),
+                Err(error) => error,
             };
-            ConfigError::at(place, reason)
-        })
+            let path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
+            let said = error.into_inner().message().to_owned();
+            // A password of a variable may be all digits: tried once more as the text it is.
+            if !(said.ends_with("expected a string") && self.take_literally(&path)) {
+                return Err(self.refusal(path, &said, default_place));
+            }
+        }
+    }
+
+    /// `false`: the file says it, or it is taken so already.
+    fn take_literally(&mut self, path: &[String]) -> bool {
+        let (Some(text), Some((last, parents))) = (self.texts.remove(path), path.split_last()) else {
+            return false;
+        };
+        let table =
+            parents.iter().try_fold(&mut self.table, |table, parent| table.get_mut(parent)?.as_table_mut());
+        table.is_some_and(|table| table.insert(last.clone(), Value::String(text)).is_some())
+    }
+
+    fn refusal(&self, mut path: Vec<String>, said: &str, default_place: &str) -> ConfigError {
+        let unknown = unknown_key(said);
+        if let Some((key, _)) = &unknown
+            && path.last() != Some(key)
+        {
+            path.push(key.clone());
+        }
+        let place = self.places.get(&path).map_or(default_place, String::as_str);
+        let shown = path.join(".");
+        let reason = match unknown {
+            Some((_, known)) => refused_key(&shown, &path, &known),
+            None if path.is_empty() => said.to_owned(),
+            None => format!("`{shown}`: {}", without_secrets(said)),
+        };
+        ConfigError::at(place, reason)
+    }
+}
+
+/// serde repeats what was given. Where text is expected, or a table in whose place somebody wrote text, it may be a password.
+fn without_secrets(said: &str) -> String {
+    let Some((given, expected)) =
+        said.strip_prefix("invalid type: ").and_then(|said| said.rsplit_once(", expected "))
+    else {
+        return said.to_owned();
+    };
+    let kind = given.split(['`', '"']).next().unwrap_or_default().trim_end();
+    match expected {
+        "a string" => format!("invalid type: {kind}, expected text: write it in quotes"),
+        _ if kind == "string" && (expected.starts_with("struct ") || expected == "a map") => {
+            "invalid type: string, expected a table of keys".to_owned()
+        }
+        _ => said.to_owned(),
     }
 }
 
@@ -263,6 +309,44 @@ mod tests {
         assert_eq!(given("", &[], &[]).unwrap_err(), "example.toml: missing field `listen`");
         let refused = given("listen = \n", &[], &[]).unwrap_err();
         assert!(refused.starts_with("example.toml:1: "), "{refused}");
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_number_is_text_where_text_is_expected() {
+        let listen = "listen = '127.0.0.1:1'\n";
+        for (text, expected) in
+            [("0012", "0012"), ("12", "12"), ("1_000", "1_000"), ("true", "true"), ("1e5", "1e5")]
+        {
+            let read = given(listen, &[], &[("SHOPFRONT_WRITERS__SHOP", text)]).unwrap();
+            assert_eq!(read.writers.shop.as_deref(), Some(expected));
+            let read = given(listen, &["--set", &format!("writers.shop={text}")], &[]).unwrap();
+            assert_eq!(read.writers.shop.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_password_is_not_repeated() {
+        for (text, expected) in [
+            (
+                "[writers]\nshop = 4711",
+                "example.toml:3: `writers.shop`: invalid type: integer, expected text: write it in quotes",
+            ),
+            (
+                "[writers]\nshop = true",
+                "example.toml:3: `writers.shop`: invalid type: boolean, expected text: write it in quotes",
+            ),
+            (
+                "[writers]\nshop = ['4711']",
+                "example.toml:3: `writers.shop`: invalid type: sequence, expected text: write it in quotes",
+            ),
+            ("writers = '4711'", "example.toml:2: `writers`: invalid type: string, expected a table of keys"),
+            (
+                "writers = 'a\", expected \"4711'",
+                "example.toml:2: `writers`: invalid type: string, expected a table of keys",
+            ),
+        ] {
+            assert_eq!(given(&format!("listen = '127.0.0.1:1'\n{text}\n"), &[], &[]).unwrap_err(), expected);
+        }
     }
 
     #[test]

@@ -94,10 +94,7 @@ where
     if arguments.iter().any(|argument| argument == "--version") {
         return say_result(&format!("{name} {}", env!("CARGO_PKG_VERSION")));
     }
-    // What is no UTF-8 cannot be one of our variables.
-    let variables = std::env::vars_os()
-        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-    let config: C = match config::load(arguments, variables) {
+    let config: C = match config::load(arguments, config::variables()) {
         Ok(config) => config,
         Err(refused) => {
             complain(&format!("{name}: {refused}"));

@@ -113,7 +113,7 @@ pub mod elasticsearch; // the same questions, put to a search engine
 
 pub use area_lists::{AreaLists, AreaListsLimits, Figures};
 pub use distance::CellCentre;
-pub use place::{EngineAddress, SearchAccess, SearchPlace, Secret};
+pub use place::{EngineAddress, SearchAccess, SearchPlace};
 pub use question::{
     ListAnswer, ListQuestion, PAGE_SHOPS_MAX, SearchError, ShopIndexer, ShopSearch, Sort, TextQuestion,
     TextSearch,

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 /// Said where a search engine is named to a program that was built without it.
@@ -35,45 +36,35 @@ pub struct EngineAddress {
 
 /// How to show who one is; at most one of the ways. Secrets come from files or variables
 /// (`SHOPFRONT_SEARCH_ACCESS__API_KEY`) and are shown by nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SearchAccess {
     /// An API key as the engine gave it out (`encoded`).
-    pub api_key: Option<Secret>,
+    pub api_key: Option<SecretString>,
     /// A file with one.
     pub api_key_file: Option<PathBuf>,
     /// `user:password`.
-    pub basic_auth: Option<Secret>,
+    pub basic_auth: Option<SecretString>,
     /// A file with that.
     pub basic_auth_file: Option<PathBuf>,
     /// Certificates (PEM) that are trusted instead of those of the system.
     pub ca_file: Option<PathBuf>,
 }
 
-/// A text that is not shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a text.
-    #[must_use]
-    pub const fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// For whoever has to prove something by it.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
+impl PartialEq for SearchAccess {
+    fn eq(&self, other: &Self) -> bool {
+        /// Named one by one, so that the compiler asks for whichever is added.
+        fn all(access: &SearchAccess) -> impl PartialEq + '_ {
+            let SearchAccess { api_key, api_key_file, basic_auth, basic_auth_file, ca_file } = access;
+            let [api_key, basic_auth] =
+                [api_key, basic_auth].map(|secret| secret.as_ref().map(SecretString::expose_secret));
+            (api_key, api_key_file, basic_auth, basic_auth_file, ca_file)
+        }
+        all(self) == all(other)
     }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(not shown)")
-    }
-}
+impl Eq for SearchAccess {}
 
 impl TryFrom<String> for SearchPlace {
     type Error = String;
@@ -96,7 +87,11 @@ impl EngineAddress {
     pub fn parse(text: &str) -> Result<Self, String> {
         const EXPECTED: &str = "expected `embedded` or for example `http://127.0.0.1:9200/shops`";
         let scheme = ["http://", "https://"].into_iter().find(|scheme| text.starts_with(scheme));
-        let Some(scheme) = scheme else { return Err(format!("`{text}` is no place of search, {EXPECTED}")) };
+        let Some(scheme) = scheme else {
+            let shown =
+                text.rsplit_once('@').map_or(text.to_owned(), |(_, behind)| format!("(hidden)@{behind}"));
+            return Err(format!("`{shown}` is no place of search, {EXPECTED}"));
+        };
         let rest = &text[scheme.len()..];
         if rest.split('/').next().is_some_and(|host| host.contains('@')) {
             let hint = "names a user in the address; put it into `search_access.basic_auth_file`";
@@ -170,11 +165,13 @@ mod tests {
 
     #[test]
     fn a_password_in_the_address_is_refused_and_not_said_back() {
-        let refused = EngineAddress::parse("https://elastic:hunter2@search/shops").unwrap_err();
-        assert!(
-            refused.contains("search_access.basic_auth_file") && !refused.contains("hunter2"),
-            "{refused}"
-        );
+        for (text, said) in [
+            ("https://elastic:hunter2@search/shops", "search_access.basic_auth_file"),
+            ("elastic:hunter2@search/shops", "`(hidden)@search/shops` is no place of search"),
+        ] {
+            let refused = EngineAddress::parse(text).unwrap_err();
+            assert!(refused.contains(said) && !refused.contains("hunter2"), "{refused}");
+        }
     }
 
     #[test]
@@ -191,7 +188,19 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let access =
-            SearchAccess { api_key: Some(Secret::new("c2VjcmV0".to_owned())), ..SearchAccess::default() };
+            SearchAccess { api_key: Some(SecretString::from("c2VjcmV0")), ..SearchAccess::default() };
         assert!(!format!("{access:?}").contains("c2Vj"));
+    }
+
+    #[test]
+    fn who_has_another_secret_is_somebody_else() {
+        let with =
+            |key: &str| SearchAccess { api_key: Some(SecretString::from(key)), ..SearchAccess::default() };
+        assert_eq!(with("one"), with("one"));
+        for other in
+            [with("two"), SearchAccess::default(), SearchAccess { ca_file: Some("ca".into()), ..with("one") }]
+        {
+            assert_ne!(with("one"), other);
+        }
     }
 }

@@ -130,7 +130,7 @@ async fn act(action: Action, say: &Say) -> anyhow::Result<ExitCode> {
             Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Action::Doctor(options) => {
-            let all_well = doctor::doctor(&options, say).await?;
+            let all_well = doctor::doctor(&options, service_runtime::config::variables(), say).await?;
             Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Action::Demo(options) => demo::demo(options, say).await,

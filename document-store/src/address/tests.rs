@@ -21,7 +21,7 @@ fn everything_can_be_said_in_one_text() {
     let hosts = [("a", 7001), ("b", 6379), ("::1", 7003)].map(|(host, port)| (host.to_owned(), port));
     assert_eq!(address.hosts, hosts);
     assert_eq!(address.username.as_deref(), Some("query"));
-    assert_eq!(address.password.as_ref().map(Secret::reveal), Some("p@ss"));
+    assert_eq!(address.password.as_ref().map(SecretString::expose_secret), Some("p@ss"));
     assert_eq!((address.name.as_str(), address.shards, address.wait_replicas), ("shops", 12, 1));
     assert!(address.has_tls && address.is_cluster);
     assert_eq!(address.patience, Duration::from_millis(250));
@@ -33,14 +33,31 @@ fn what_is_not_said_is_sensible() {
     let address = redis_at("redis://cache.internal");
     assert_eq!(address.to_string(), "redis://cache.internal:6379/shopfront");
     assert_eq!((address.shards, address.wait_replicas, address.is_cluster), (6, 0, false));
-    assert_eq!((address.username, address.password), (None, None));
+    assert!(address.username.is_none() && address.password.is_none());
+}
+
+#[test]
+fn who_has_another_password_is_somebody_else() {
+    let address = "redis://query:one@a:1/name";
+    assert_eq!(redis_at(address), redis_at(address));
+    for other in
+        ["redis://query:two@a:1/name", "redis://query@a:1/name", "redis://query:one@a:1/name?shards=7"]
+    {
+        assert_ne!(redis_at(address), redis_at(other), "{other}");
+    }
 }
 
 #[test]
 fn a_password_is_never_shown() {
     let text = "redis://:s3cret@a:1/name";
     let address = StoreAddress::parse(text).unwrap();
-    for shown in [format!("{address}"), format!("{address:?}"), format!("{:?}", redis_at(text))] {
+    let password = redis_at(text).password;
+    for shown in [
+        format!("{address}"),
+        format!("{address:?}"),
+        format!("{:?}", redis_at(text)),
+        format!("{password:?}"),
+    ] {
         assert!(!shown.contains("s3cret"), "{shown}");
     }
     for wrong in [
@@ -91,7 +108,7 @@ fn a_password_comes_from_a_file_without_its_line_end() {
     let StoreAddress::Redis(with) = address.clone().with_password_file(Some(file.path())).unwrap() else {
         panic!("still Redis")
     };
-    assert_eq!(with.password.as_ref().map(Secret::reveal), Some("s3cret"));
+    assert_eq!(with.password.as_ref().map(SecretString::expose_secret), Some("s3cret"));
     assert_eq!(address.clone().with_password_file(None).unwrap(), address);
     std::fs::write(file.path(), "\n").unwrap();
     let refused = address.with_password_file(Some(file.path())).unwrap_err();

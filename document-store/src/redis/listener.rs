@@ -15,11 +15,11 @@ use fred::rustls::{ClientConfig, RootCertStore};
 use fred::types::config::{Config, ServerConfig, TlsConnector};
 use fred::types::{Builder, RespVersion};
 use futures_util::future::{select_all, try_join_all};
+use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::reader::Store;
-use crate::address::Secret;
 
 /// Between two attempts to listen.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -120,7 +120,7 @@ async fn listening_to(
         server: ServerConfig::new_centralized(host, port),
         version: RespVersion::RESP3,
         username: address.username.clone(),
-        password: address.password.as_ref().map(|password| Secret::reveal(password).to_owned()),
+        password: address.password.as_ref().map(|password| password.expose_secret().to_owned()),
         tls: tls.map(Into::into),
         ..Config::default()
     };

@@ -13,11 +13,12 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo,
     RedisError, TlsCertificates, Value,
 };
+use secrecy::ExposeSecret as _;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::failed::Failed;
-use crate::address::{RedisAddress, Secret};
+use crate::address::RedisAddress;
 
 /// After a failed attempt to connect, all callers get its error for so long instead of trying again themselves.
 const FAILED_FOR: Duration = Duration::from_millis(100);
@@ -49,7 +50,7 @@ impl How {
             settings = settings.set_username(username);
         }
         if let Some(password) = &self.address.password {
-            settings = settings.set_password(Secret::reveal(password));
+            settings = settings.set_password(password.expose_secret());
         }
         let info = address.into_connection_info()?.set_redis_settings(settings);
         let client = match &self.certificates {

@@ -89,11 +89,7 @@ impl<S: DocumentReader + ChangeLog> Indexing<S> {
             failures = if began.elapsed() > PAUSE_MAX * 2 { 1 } else { failures + 1 };
             self.metrics.failures.inc();
             self.metrics.waiting.set(1);
-            let pause = if is_refusal(&error) {
-                PAUSE_REFUSED
-            } else {
-                PAUSE.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX)
-            };
+            let pause = pause_after(&error, failures);
             tracing::warn!(%error, pause_ms = pause.as_millis(), "the index is not followed; changes wait in the log");
             tokio::time::sleep(pause).await;
         }
@@ -241,6 +237,11 @@ pub(super) fn version(position: Position) -> Version {
     Version::of(position.activation, position.sequence)
 }
 
+/// `failures` in a row, this one included.
+fn pause_after(error: &IndexingError, failures: u32) -> Duration {
+    if is_refusal(error) { PAUSE_REFUSED } else { PAUSE.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX) }
+}
+
 /// Trying again soon changes nothing.
 fn is_refusal(error: &IndexingError) -> bool {
     matches!(
@@ -249,4 +250,31 @@ fn is_refusal(error: &IndexingError) -> bool {
             EngineError::TooFew { .. } | EngineError::NothingBefore { .. } | EngineError::Setup { .. }
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_somebody_has_to_look_at_waits_for_minutes() {
+        let name = || "shops".to_owned();
+        let too_few =
+            EngineError::TooFew { new: name(), old: name(), found: 5, before: 10, loss_percent_max: 1 };
+        let unreachable = EngineError::Unreachable { engine: name(), reason: name() };
+        let away = StoreError::Unavailable { store: name(), reason: name() };
+        for (error, failures, pause_ms) in [
+            (too_few.clone().into(), 1, 600_000),
+            (too_few.into(), 9, 600_000),
+            (EngineError::Setup { engine: name(), reason: name() }.into(), 1, 600_000),
+            (EngineError::NothingBefore { name: name(), version: 1 }.into(), 1, 600_000),
+            (unreachable.clone().into(), 1, 400),
+            (unreachable.into(), 4, 3_200),
+            (away.clone().into(), 5, 5_000),
+            (away.into(), u32::MAX, 5_000),
+        ] {
+            let pause = pause_after(&error, failures);
+            assert_eq!(pause, Duration::from_millis(pause_ms), "{error}, {failures} times");
+        }
+    }
 }

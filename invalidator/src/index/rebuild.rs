@@ -2,23 +2,27 @@
 //!
 //! Live changes go to both: the old index is followed on between two pages of the scan, the new one from the moment
 //! before the scan once it is filled. It takes the place only when it is up to date and holds nearly all shops.
+//!
+//! A store that was flushed is filled again by minutes: while there is an index that is asked, it is waited for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use document_store::{ChangeLog, DocumentReader, StoreError};
-use shop_search::elasticsearch::{Bulk, EngineError, Index, IndexLayout};
+use shop_search::elasticsearch::{Bulk, EngineError, Index, IndexLayout, Indexes};
 
 use super::cursor;
 use super::follower::{Followed, Indexing, IndexingError, version};
 
 /// Shops read by one step of the scan.
 const SCAN_SHOPS: usize = 1_000;
+/// Between two looks whether a store is complete again.
+const INCOMPLETE_PAUSE: Duration = Duration::from_secs(2);
 
 impl<S: DocumentReader + ChangeLog> Indexing<S> {
     /// Returns the new index, asked and followed up to now.
     pub(super) async fn rebuild(&self) -> Result<Followed, IndexingError> {
-        let indexes = self.engine.indexes().await?;
-        let mut old = self.followed(&indexes).await?;
+        let (indexes, mut old) = self.worth_building().await?;
         // Taken before the scan: what is saved meanwhile is read again from the log.
         let positions = self.store.head().await?;
         let settings = &self.settings;
@@ -42,6 +46,30 @@ impl<S: DocumentReader + ChangeLog> Indexing<S> {
         self.metrics.rebuilds.inc();
         tracing::info!(index = new.index.name(), "the new index is asked now");
         Ok(new)
+    }
+
+    /// The indexes as they stand, and the one to be followed meanwhile, once a scan gives all shops. What is asked until
+    /// then holds more than a store that is still being filled. One that is flushed after this look is told by its log,
+    /// which no longer reaches back.
+    async fn worth_building(&self) -> Result<(Indexes, Option<Followed>), IndexingError> {
+        let mut is_said = false;
+        loop {
+            let indexes = self.engine.indexes().await?;
+            let mut old = self.followed(&indexes).await?;
+            let is_complete = self.store.identity().await?.complete;
+            let Some(live) = indexes.live.as_ref().filter(|_| !is_complete) else {
+                return Ok((indexes, old));
+            };
+            if !std::mem::replace(&mut is_said, true) {
+                tracing::warn!(
+                    index = live.name(),
+                    "the store is not complete yet; the index is built anew when it is"
+                );
+            }
+            self.metrics.waiting.set(1);
+            self.follow_old(&mut old).await?;
+            tokio::time::sleep(INCOMPLETE_PAUSE).await;
+        }
     }
 
     async fn fill(&self, new: &mut Followed, old: &mut Option<Followed>) -> Result<(), IndexingError> {

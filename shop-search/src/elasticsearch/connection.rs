@@ -17,11 +17,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::EngineError;
-use crate::place::{EngineAddress, SearchAccess, Secret};
+use crate::place::{EngineAddress, SearchAccess};
 
 /// An answer of 26 shops is 2 kB; one to a bulk of thousands names each.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -72,6 +73,9 @@ pub(crate) enum Why {
         kind: String,
         #[serde(default)]
         reason: Option<String>,
+        /// Where the reason is left empty, as for shards that are away, it stands here.
+        #[serde(default)]
+        caused_by: Option<Box<Self>>,
     },
     Sentence(String),
 }
@@ -86,8 +90,11 @@ impl Why {
 
     pub(crate) fn said(&self) -> String {
         let said = match self {
-            Self::Object { kind, reason: None } => kind.clone(),
-            Self::Object { kind, reason: Some(reason) } => format!("{kind}: {reason}"),
+            Self::Object { kind, reason: Some(reason), .. } if !reason.is_empty() => {
+                format!("{kind}: {reason}")
+            }
+            Self::Object { caused_by: Some(cause), .. } => cause.said(),
+            Self::Object { kind, .. } => kind.clone(),
             Self::Sentence(sentence) => sentence.clone(),
         };
         said.chars().take(REASON_CHARS_MAX).collect()
@@ -283,12 +290,12 @@ fn authorization(access: &SearchAccess) -> Result<Option<HeaderValue>, String> {
 
 fn secret(
     key: &str,
-    given: Option<&Secret>,
+    given: Option<&SecretString>,
     file: Option<&std::path::Path>,
 ) -> Result<Option<String>, String> {
     match (given, file) {
         (None, None) => Ok(None),
-        (Some(secret), None) => Ok(Some(secret.reveal().trim().to_owned())),
+        (Some(secret), None) => Ok(Some(secret.expose_secret().trim().to_owned())),
         (None, Some(file)) => {
             let text = std::fs::read_to_string(file)
                 .map_err(|error| format!("`search_access.{key}_file` = `{}`: {error}", file.display()))?;
@@ -343,6 +350,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_reason_that_is_left_empty_stands_behind_its_cause() {
+        for (said, expected) in [
+            (r#""no""#, "no"),
+            (r#"{"type":"a","reason":"b","caused_by":{"type":"c","reason":"d"}}"#, "a: b"),
+            (r#"{"type":"a","reason":"","caused_by":{"type":"c","reason":"d"}}"#, "c: d"),
+            (r#"{"type":"a","reason":null,"caused_by":{"type":"c","reason":null}}"#, "c"),
+            (r#"{"type":"a","reason":""}"#, "a"),
+        ] {
+            let why: Why = serde_json::from_str(said).unwrap();
+            assert_eq!(why.said(), expected, "{said}");
+        }
+    }
+
+    #[test]
     fn passwords_are_sent_as_the_rule_has_it() {
         // The example of RFC 7617, and those of RFC 4648.
         assert_eq!(base64(b"Aladdin:open sesame"), "QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
@@ -352,8 +373,8 @@ mod tests {
 
     #[test]
     fn a_wrong_access_is_refused_without_saying_the_secret() {
-        let key = Some(Secret::new("k3y".to_owned()));
-        let pair = Some(Secret::new("user-hunter2".to_owned()));
+        let key = Some(SecretString::from("k3y"));
+        let pair = Some(SecretString::from("user-hunter2"));
         for (access, said) in [
             (SearchAccess { basic_auth: pair, ..SearchAccess::default() }, "expected `user:password`"),
             (
@@ -371,7 +392,7 @@ mod tests {
             (
                 SearchAccess {
                     api_key: key,
-                    basic_auth: Some(Secret::new("a:b".to_owned())),
+                    basic_auth: Some(SecretString::from("a:b")),
                     ..SearchAccess::default()
                 },
                 "expected one of them",

@@ -76,6 +76,16 @@ pub enum EngineError {
         /// Ours.
         expected: u64,
     },
+    /// Somebody has to bring it up to date.
+    #[error("search engine `{engine}` is {found}, expected version {expected} or newer")]
+    Old {
+        /// Which.
+        engine: String,
+        /// `Elasticsearch 7.17.0`
+        found: String,
+        /// The oldest major version that is tested.
+        expected: u32,
+    },
     /// The new index is not put in the place of the old one.
     #[error(
         "index `{new}` has {found} shops, `{old}` has {before}: more than {loss_percent_max} % would be lost; \

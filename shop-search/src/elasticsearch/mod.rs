@@ -37,6 +37,7 @@ mod patience; //      what is late                    -> asked once more, within
 mod asking; //        one question                    -> as many rounds as it takes
 mod kept; //          answers                         -> given again for a second, or while the engine is away
 mod engine_search; // all of it behind the handle
+mod look; //          how an engine stands            -> for people
 
 pub use asking::Asking;
 pub use bulk::{Bulk, Version, Written};
@@ -44,4 +45,5 @@ pub use connection::Engine;
 pub use engine_search::{EngineFigures, EngineLimits, EngineSearch};
 pub use error::EngineError;
 pub use indexes::{Index, Indexes};
+pub use look::Look;
 pub use mapping::{IndexLayout, MAPPING_VERSION};

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
 use shop_search::elasticsearch::{
     Asking, Bulk, Engine, EngineError, EngineLimits, EngineSearch, Index, IndexLayout, Version,
 };
-use shop_search::{EngineAddress, ListQuestion, SearchAccess, SearchError, Secret, ShopSearch, Sort};
+use shop_search::{EngineAddress, ListQuestion, SearchAccess, SearchError, ShopSearch, Sort};
 
 use crate::fake::{Fake, Heard, Reply, items, reply};
 use crate::shops::{Shop, at, id, ids, question};
@@ -140,7 +141,7 @@ async fn a_certificate_is_trusted_when_it_is_named_and_not_otherwise() {
 #[tokio::test]
 async fn who_asks_is_told_by_a_header_and_by_nothing_else() {
     let fake = Fake::start(|_| reply(403, r#"{"error":{"type":"security_exception","reason":"no"}}"#)).await;
-    let secret = |text: &str| Some(Secret::new(text.to_owned()));
+    let secret = |text: &str| Some(SecretString::from(text));
     for (access, header) in [
         (SearchAccess { api_key: secret("a2V5"), ..SearchAccess::default() }, "authorization: ApiKey a2V5"),
         (

@@ -20,7 +20,7 @@ pub const ALL: &[Program] = &[
 ];
 
 /// A program that the demo starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Program {
     /// Owns shops.
     ShopWriter,

@@ -1,59 +1,43 @@
-//! What configurations lead to: each dependency once, however many programs name it.
+//! One of those that programs depend on: what it is called, and who asks it.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use change_events::EventsAddress;
 use document_store::StoreAddress;
-use serde::Deserialize;
 use shop_id::Writer;
-use shop_search::{SearchAccess, SearchPlace};
+use shop_search::{EngineAddress, SearchAccess};
 
 use super::{Found, events, search, store, writers};
+use crate::demo::layout::Program;
 
 /// One of them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Dependency {
     Store(StoreAddress, Option<PathBuf>),
     Events(EventsAddress, Vec<Writer>),
-    Search(SearchPlace, SearchAccess),
+    Search(EngineAddress, SearchAccess),
     Writer(Writer, String),
 }
 
-/// What a doctor reads of any program's configuration.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Configuration {
-    store: Option<StoreAddress>,
-    store_password_file: Option<PathBuf>,
-    events: Option<EventsAddress>,
-    search: Option<SearchPlace>,
-    search_access: SearchAccess,
-    writers: BTreeMap<Writer, String>,
+/// Asked once, however many programs are told the same of it.
+#[derive(Clone, Debug)]
+pub(super) struct Needed {
+    pub(super) dependency: Dependency,
+    pub(super) by: Vec<Program>,
+}
+
+impl Needed {
+    /// `document store redis://cache.internal:6379/shops, for invalidator and query-server`
+    pub(super) fn shown(&self) -> String {
+        let by: Vec<&str> = self.by.iter().map(|program| program.name()).collect();
+        format!("{:<15} {}, for {}", self.dependency.kind(), self.dependency.address(), by.join(" and "))
+    }
 }
 
 impl Dependency {
     /// In the order in which one change travels.
-    pub(super) fn of_files(files: &[PathBuf]) -> anyhow::Result<Vec<Self>> {
-        let mut all: Vec<Self> = Vec::new();
-        for file in files {
-            for dependency in read(file)?.dependencies() {
-                if !all.contains(&dependency) {
-                    all.push(dependency);
-                }
-            }
-        }
-        anyhow::ensure!(
-            !all.is_empty(),
-            "no configuration names a store, a transport, a search engine or a writer"
-        );
-        all.sort_by_key(Self::place);
-        Ok(all)
-    }
-
-    const fn place(&self) -> u8 {
+    pub(super) const fn place(&self) -> u8 {
         match self {
             Self::Writer(..) => 0,
             Self::Events(..) => 1,
@@ -74,11 +58,10 @@ impl Dependency {
     /// Without secrets.
     pub(super) fn address(&self) -> String {
         match self {
-            Self::Writer(_, url) => url.clone(),
+            Self::Writer(_, url) => without_user(url),
             Self::Events(address, _) => address.to_string(),
             Self::Store(address, _) => address.to_string(),
-            Self::Search(SearchPlace::Embedded, _) => "embedded".to_owned(),
-            Self::Search(SearchPlace::Engine(address), _) => address.to_string(),
+            Self::Search(address, _) => address.to_string(),
         }
     }
 
@@ -87,34 +70,16 @@ impl Dependency {
             Self::Writer(writer, url) => writers::ask(*writer, url, patience).await,
             Self::Events(address, writers) => events::ask(address, writers).await,
             Self::Store(address, password_file) => store::ask(address, password_file.as_deref()).await,
-            Self::Search(place, access) => search::ask(place, access).await,
+            Self::Search(address, access) => search::ask(address, access, patience).await,
         }
     }
 }
 
-impl Configuration {
-    fn dependencies(self) -> Vec<Dependency> {
-        let Self { store, store_password_file, events, search, search_access, writers } = self;
-        let of_the_document = || Writer::OF_THE_DOCUMENT.to_vec();
-        let followed = if writers.is_empty() { of_the_document() } else { writers.keys().copied().collect() };
-        let mut found: Vec<Dependency> =
-            writers.into_iter().map(|(writer, url)| Dependency::Writer(writer, url)).collect();
-        found.extend(events.map(|events| Dependency::Events(events, followed)));
-        found.extend(store.map(|store| Dependency::Store(store, store_password_file)));
-        let engine = search.filter(|place| *place != SearchPlace::Embedded);
-        found.extend(engine.map(|place| Dependency::Search(place, search_access)));
-        found
-    }
-}
-
-fn read(file: &Path) -> anyhow::Result<Configuration> {
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| {
-        format!("`{shown}`: expected the configuration of an invalidator, a writer or a query server")
-    })?;
-    // Not the error's own words: it shows the line, in which a password may stand.
-    toml::from_str(&text).map_err(|error: toml::de::Error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        anyhow::anyhow!("`{shown}:{}`: {}", before.matches('\n').count() + 1, error.message())
-    })
+/// `http://gateway:hunter2@ads.internal` is asked with the password, and shown without.
+fn without_user(url: &str) -> String {
+    let shown = url.split_once("://").and_then(|(scheme, rest)| {
+        let (_, behind) = rest.rsplit_once('@')?;
+        Some(format!("{scheme}://(hidden)@{behind}"))
+    });
+    shown.unwrap_or_else(|| url.to_owned())
 }

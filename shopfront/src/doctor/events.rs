@@ -40,20 +40,50 @@ fn directory_of_queues(directory: &Path, writers: &[Writer]) -> Found {
 /// Opening one looks for it; without `create` nothing comes into being.
 #[cfg(feature = "sns-sqs")]
 async fn queues(address: &change_events::sns_sqs::SnsSqsAddress, writers: &[Writer]) -> Found {
-    use change_events::EventError;
     use change_events::sns_sqs::{SnsSqsAddress, SnsSqsConsumer};
 
-    let address = SnsSqsAddress { create: false, ..address.clone() };
+    let looked_at = SnsSqsAddress { create: false, ..address.clone() };
     for writer in writers {
         let opened =
-            SnsSqsConsumer::open(&address, *writer, SUBSCRIBER, std::time::Duration::from_secs(30)).await;
+            SnsSqsConsumer::open(&looked_at, *writer, SUBSCRIBER, std::time::Duration::from_secs(30)).await;
         opened.map_err(|error| {
-            let fix = match &error {
-                EventError::Unusable { .. } => "as said; deploy/aws creates topics, queues and rights",
-                _ => "see whether the endpoint can be reached from here, and the credentials are right",
-            };
+            let fix = fix(address, *writer, &error);
             Illness::new(error, fix)
         })?;
     }
-    Ok(format!("the invalidator's queues of {} writers are there", writers.len()))
+    let names: Vec<&str> = writers.iter().map(|writer| writer.name()).collect();
+    Ok(format!("the invalidator's queues of {} are there, and their dead-letter queues", names.join(", ")))
+}
+
+#[cfg(feature = "sns-sqs")]
+fn fix(
+    address: &change_events::sns_sqs::SnsSqsAddress,
+    writer: Writer,
+    error: &change_events::EventError,
+) -> String {
+    let said = error.to_string();
+    if error.is_transient() {
+        return match &address.endpoint {
+            Some(endpoint) => {
+                format!("see whether `{endpoint}` (`endpoint=` in `events`) is the right one, and answers")
+            }
+            None => format!(
+                "see whether this machine has a way to SQS: `aws sqs list-queues --region {}`",
+                address.region
+            ),
+        };
+    }
+    if said.contains("it is not there") && address.create {
+        return "start an invalidator with these `events`: with `create=true` it makes them".to_owned();
+    }
+    if said.contains("it is not there") {
+        return format!(
+            "aws cloudformation deploy --region {} --stack-name {prefix}-queue-{writer}-{SUBSCRIBER} --template-file \
+             deploy/aws/queue.yaml --parameter-overrides Prefix={prefix} Writer={writer} Subscriber={SUBSCRIBER}; or correct \
+             `events`",
+            address.region,
+            prefix = address.prefix
+        );
+    }
+    "as said; credentials are those of whoever runs this, and the programs' may be others".to_owned()
 }
