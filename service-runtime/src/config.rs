@@ -9,6 +9,8 @@ use toml::{Spanned, Table, Value};
 
 /// Variables of this prefix are configuration: `SHOPFRONT_WRITERS__SHOP` is the key `writers.shop`.
 pub const VARIABLE_PREFIX: &str = "SHOPFRONT_";
+/// But those tell tests where servers are: whoever has them in the shell starts programs all the same.
+const TEST_PREFIX: &str = "SHOPFRONT_TEST_";
 
 /// A configuration that a program refuses to start with. Never transient.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +47,7 @@ pub fn load<T: DeserializeOwned>(
     if let Some(file) = &file {
         merged.take_file(file)?;
     }
-    for (name, text) in variables {
+    for (name, text) in variables.into_iter().filter(|(name, _)| !name.starts_with(TEST_PREFIX)) {
         if let Some(key) = name.strip_prefix(VARIABLE_PREFIX) {
             let path: Vec<String> = key.split("__").map(str::to_lowercase).collect();
             merged.set(&path, &text, &format!("variable `{name}`"))?;
@@ -292,6 +294,7 @@ mod tests {
             given(listen, &[], &[("SHOPFRONT_XYZ", "1")]).unwrap_err(),
             "variable `SHOPFRONT_XYZ`: unknown key `xyz` (allowed: `listen`, `degraded_after_ms`, `writers`)"
         );
+        given(listen, &[], &[("SHOPFRONT_TEST_REDIS", "redis://127.0.0.1:1")]).unwrap();
         let refused = given(listen, &["--set", "writers.shops=x"], &[]).unwrap_err();
         assert!(refused.starts_with("flag `--set writers.shops`: unknown key `writers.shops`"), "{refused}");
     }
