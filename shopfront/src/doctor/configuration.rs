@@ -32,12 +32,8 @@ pub(super) fn needed(
     let beside = Beside { flags: &options.set, variables: variables.collect() };
     let mut all: Vec<Needed> = Vec::new();
     for (program, file) in programs(options)? {
-        let name = program.name();
         let dependencies = dependencies(program, file.as_deref(), &beside).map_err(|refused| {
-            let mut refused = anyhow::anyhow!("{name}: {refused}");
-            if refused.to_string().contains("built without") {
-                refused = anyhow::anyhow!("{refused}; it is this `shopfront` that was, `{name}` may have it");
-            }
+            let refused = in_its_words(program.name(), &refused);
             if options.configurations.is_empty() && options.program.is_none() {
                 refused.context("no configuration is named, so that of the demo is read")
             } else {
@@ -54,6 +50,15 @@ pub(super) fn needed(
     }
     all.sort_by_key(|needed| needed.dependency.place());
     Ok(all)
+}
+
+/// What a program was built with is its own to say: here it is this one that lacks something.
+fn in_its_words(name: &str, refused: &config::ConfigError) -> anyhow::Error {
+    if refused.reason.contains("built without") {
+        anyhow::anyhow!("{name}: {refused}; it is this `shopfront` that was, `{name}` may have it")
+    } else {
+        anyhow::anyhow!("{name}: {refused}")
+    }
 }
 
 /// `None`: a program that is configured by variables and flags alone.

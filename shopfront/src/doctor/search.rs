@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shop_search::{EngineAddress, SearchAccess};
 
-use super::{Found, Illness};
+use super::Found;
 
 #[cfg(feature = "elasticsearch")]
 pub(super) async fn ask(address: &EngineAddress, access: &SearchAccess, patience: Duration) -> Found {
@@ -19,7 +19,7 @@ pub(super) async fn ask(address: &EngineAddress, access: &SearchAccess, patience
         }
         Err(error) => {
             let fix = fix(address, &error);
-            Err(Illness::new(error, fix))
+            Err(super::Illness::new(error, fix))
         }
     }
 }

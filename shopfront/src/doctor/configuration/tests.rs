@@ -209,3 +209,16 @@ fn a_configuration_that_is_missing_is_named() {
     let refused = needed(&options, std::iter::empty()).unwrap_err().to_string();
     assert!(refused.contains("/no/such.toml: cannot be read"), "{refused}");
 }
+
+#[test]
+fn what_this_program_was_built_without_is_not_said_of_the_others() {
+    let refused = |reason: &str| {
+        let refused = config::ConfigError { place: "a.toml:3".to_owned(), reason: reason.to_owned() };
+        in_its_words("invalidator", &refused).to_string()
+    };
+    let said = refused("`events`: this program was built without SNS and SQS");
+    assert!(said.ends_with("it is this `shopfront` that was, `invalidator` may have it"), "{said}");
+    assert_eq!(refused("unknown key `a`"), "invalidator: a.toml:3: unknown key `a`");
+    let illness = super::super::without("redis");
+    assert!(illness.fix.contains("cargo build --release -p shopfront --features redis"), "{illness:?}");
+}
