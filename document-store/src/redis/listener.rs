@@ -23,6 +23,9 @@ use super::reader::Store;
 
 /// Between two attempts to listen.
 const PAUSE: Duration = Duration::from_secs(1);
+/// One attempt. The client waits for some answers without an end: of a server that is silent, or reset the connection
+/// between two of its steps, nothing would be heard again.
+const ATTEMPT_MAX: Duration = Duration::from_secs(5);
 
 /// TLS of either client takes the process's choice of cryptography. Whoever chose before is right.
 pub(super) fn choose_cryptography() {
@@ -64,28 +67,40 @@ impl Listener {
 async fn listen_on(store: Weak<Store>, rung: watch::Sender<u64>, renewed: Arc<Notify>) {
     loop {
         let Some(strong) = store.upgrade() else { return };
-        let clients = connect(&strong).await;
+        let connected = tokio::time::timeout(ATTEMPT_MAX, connect(&strong)).await;
         drop(strong);
-        match clients {
-            Ok(clients) => {
+        match connected {
+            Ok(Ok(mut connections)) => {
                 // What was saved while nobody listened.
                 rung.send_modify(|count| *count += 1);
                 tokio::select! {
                     () = renewed.notified() => tracing::debug!("listening to the store anew"),
-                    () = pass_on(&clients, &rung) => tracing::debug!("a connection that was listened to has ended"),
+                    () = pass_on(&mut connections, &rung) => tracing::debug!("a connection that was listened to has ended"),
                 }
-                // Politely, but not for long: the other end may be frozen.
-                let leaving = futures_util::future::join_all(clients.iter().map(Client::quit));
-                drop(tokio::time::timeout(PAUSE, leaving).await);
             }
-            Err(error) => tracing::debug!(%error, "cannot listen to the store; looking around instead"),
+            Ok(Err(error)) => tracing::debug!(%error, "cannot listen to the store; looking around instead"),
+            Err(_) => {
+                tracing::debug!("nobody answers who wants to listen to the store; looking around instead");
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// One client to each server of our shards, since each tells of its own keys only.
-async fn connect(store: &Store) -> Result<Vec<Client>, Box<dyn std::error::Error + Send + Sync>> {
+/// A connection over which a server tells of saves. Dropping it closes it, at whatever step it is.
+struct Listening {
+    client: Client,
+    connection: JoinHandle<Result<(), fred::error::Error>>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+/// One to each server of our shards, since each tells of its own keys only.
+async fn connect(store: &Store) -> Result<Vec<Listening>, Box<dyn std::error::Error + Send + Sync>> {
     let shards: Vec<u16> = (0..store.keys.shards()).collect();
     let slots: Vec<u16> = shards.iter().map(|shard| store.keys.slot(*shard)).collect();
     let prefixes: Vec<String> = shards.iter().map(|shard| store.keys.meta(*shard)).collect();
@@ -101,7 +116,7 @@ async fn listening_to(
     host: String,
     port: u16,
     prefixes: Vec<String>,
-) -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<Listening, Box<dyn std::error::Error + Send + Sync>> {
     let address = &store.address;
     let tls = match (address.has_tls, &store.ca) {
         (false, _) => None,
@@ -133,14 +148,15 @@ async fn listening_to(
         })
         .build()?;
     // Without a policy for reconnecting, a broken connection ends the client: it is then looked for anew.
-    client.init().await?;
-    client.start_tracking(prefixes, true, false, false, false).await?;
-    Ok(client)
+    let listening = Listening { connection: client.connect(), client };
+    listening.client.wait_for_connect().await?;
+    listening.client.start_tracking(prefixes, true, false, false, false).await?;
+    Ok(listening)
 }
 
 /// Until one of the connections has ended.
-async fn pass_on(clients: &[Client], rung: &watch::Sender<u64>) {
-    let listening = clients.iter().map(|client| {
+async fn pass_on(connections: &mut [Listening], rung: &watch::Sender<u64>) {
+    let listening = connections.iter_mut().map(|Listening { client, connection }| {
         let (mut told, mut failed) = (client.invalidation_rx(), client.error_rx());
         Box::pin(async move {
             loop {
@@ -153,6 +169,7 @@ async fn pass_on(clients: &[Client], rung: &watch::Sender<u64>) {
                         Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
                     },
                     _ = failed.recv() => return,
+                    _ = &mut *connection => return,
                 }
             }
         })
