@@ -1,10 +1,31 @@
-//! What a marketplace stands on: directories, unless the environment names servers.
+//! What a marketplace stands on: directories, unless servers are named.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// In an address, what keeps one marketplace apart from another on the same servers.
 const NAME: &str = "{name}";
+
+/// Addresses with [`NAME`] in them; what is not named is a folder of the marketplace's own, or embedded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Of the document store.
+    pub store: Option<String>,
+    /// Of the event transport.
+    pub events: Option<String>,
+    /// Of the shop search.
+    pub search: Option<String>,
+}
+
+impl Named {
+    /// `SHOPFRONT_JOURNEY_STORE`, `SHOPFRONT_JOURNEY_EVENTS` and `SHOPFRONT_JOURNEY_SEARCH`, in which `{name}` stands for a
+    /// name of the marketplace's own.
+    #[must_use]
+    pub fn by_the_environment() -> Self {
+        let named = |what: &str| std::env::var(format!("SHOPFRONT_JOURNEY_{what}")).ok();
+        Self { store: named("STORE"), events: named("EVENTS"), search: named("SEARCH") }
+    }
+}
 
 /// Addresses as they stand in configurations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,23 +39,18 @@ pub struct Backends {
 }
 
 impl Backends {
-    /// From `SHOPFRONT_JOURNEY_STORE`, `SHOPFRONT_JOURNEY_EVENTS` and `SHOPFRONT_JOURNEY_SEARCH`, in which `{name}` stands for a
-    /// name of this marketplace's own. What is not set is a folder of `directory`, or embedded.
+    /// Of one marketplace, with its folders in `directory`.
     #[must_use]
-    pub fn of_the_environment(directory: &Path) -> Self {
+    pub fn of(named: &Named, directory: &Path) -> Self {
         static MARKETPLACES: AtomicU32 = AtomicU32::new(0);
         let number = MARKETPLACES.fetch_add(1, Ordering::Relaxed);
         let name = format!("journey-{}-{number}", std::process::id());
-        let named = |what: &str| {
-            std::env::var(format!("SHOPFRONT_JOURNEY_{what}"))
-                .ok()
-                .map(|address| address.replace(NAME, &name))
-        };
+        let own = |address: &Option<String>| address.as_ref().map(|address| address.replace(NAME, &name));
         let folder = |folder: &str| directory.join(folder).display().to_string();
         Self {
-            store: named("STORE").unwrap_or_else(|| folder("store")),
-            events: named("EVENTS").unwrap_or_else(|| folder("events")),
-            search: named("SEARCH"),
+            store: own(&named.store).unwrap_or_else(|| folder("store")),
+            events: own(&named.events).unwrap_or_else(|| folder("events")),
+            search: own(&named.search),
         }
     }
 }

@@ -8,10 +8,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{
-    ports::free_ports_from,
-    program::{built, undisturbed},
-};
+use crate::backends::{Backends, Named};
+use crate::ports::free_ports_from;
+use crate::program::{built, undisturbed};
 
 /// A small demo in a directory of its own. Dropping it kills it, and with it all that it started.
 #[derive(Debug)]
@@ -20,6 +19,8 @@ pub struct Demo {
     public: u16,
     ops: u16,
     writers: u16,
+    named: Named,
+    backends: Backends,
     child: Option<Child>,
 }
 
@@ -30,11 +31,15 @@ impl Demo {
     /// When the directory cannot be made.
     pub fn laid_out() -> anyhow::Result<Self> {
         let writers = free_ports_from(14);
+        let (directory, named) = (TempDir::new()?, Named::by_the_environment());
+        let backends = Backends::of(&named, &directory.path().join("data"));
         Ok(Self {
-            directory: TempDir::new()?,
+            directory,
             public: crate::ports::free_port(),
             ops: crate::ports::free_port(),
             writers,
+            named,
+            backends,
             child: None,
         })
     }
@@ -78,6 +83,16 @@ impl Demo {
             .arg(self.ready_file())
             .args(arguments)
             .stdin(Stdio::null());
+        // A newcomer names none of these, so what is embedded is left to the demo.
+        if self.named.store.is_some() {
+            command.args(["--store", &self.backends.store]);
+        }
+        if self.named.events.is_some() {
+            command.args(["--events", &self.backends.events]);
+        }
+        if let Some(search) = &self.backends.search {
+            command.args(["--search", search]);
+        }
         Ok(command)
     }
 
@@ -85,6 +100,12 @@ impl Demo {
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.directory.path().join("data")
+    }
+
+    /// Where its documents are.
+    #[must_use]
+    pub fn store(&self) -> &str {
+        &self.backends.store
     }
 
     /// What it prints.

@@ -5,14 +5,21 @@
 //! cannot be seen from outside is not a promise.
 #![forbid(unsafe_code)]
 
-pub mod backends; //    the environment         -> which store, search and transport it all stands on
-pub mod crowd; //       a server, paths         -> what many people at once were answered
-pub mod demo; //        the operator's command  -> a process, or what it printed
-pub mod marketplace; // an empty directory      -> writers, invalidator, query servers
-pub mod ports; //       a range                 -> ports that nobody else listens on
-pub mod program; //     a binary, its settings  -> a process that can be frozen and killed
-pub mod replica; //     a writer                -> the same writer, answering from some time ago
-pub mod shops; //       a name                  -> facts as the writers take them
+pub mod settings; //     what is unusual          -> programs, configured
+pub mod backends; //     names of servers         -> which store, search and transport it all stands on
+pub mod marketplace; //  an empty directory       -> writers, invalidator, query servers
+pub mod program; //      a binary, its settings   -> a process that can be frozen and killed
+pub mod ports; //        a range                  -> ports that nobody else listens on
+pub mod shops; //        a name                   -> facts as the writers take them
+pub mod replica; //      a writer                 -> the same writer, answering from some time ago
+pub mod crowd; //        a server, paths          -> what many people at once were answered
+pub mod demo; //         the operator's command   -> a process, or what it printed
+pub mod transport; //    where events are         -> whether they wait; lost on purpose
+mod aws; //              a stand-in, a question   -> its answer
+pub mod queues; //       an SNS/SQS address       -> queues as their operator sees them
+pub mod tables; //       a DynamoDB address       -> items, damaged
+pub mod redis; //        a server, a command      -> its answer
+pub mod redis_server; // a binary                 -> a server that can be frozen, filled and killed
 
 pub use marketplace::Marketplace;
 pub use program::Program;

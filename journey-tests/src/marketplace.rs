@@ -1,6 +1,6 @@
 //! Writers, invalidator and query servers in an empty directory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -8,55 +8,13 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use shop_id::{ShopId, Writer};
 use tempfile::TempDir;
-use toml::Table;
 
-use crate::backends::Backends;
+use crate::backends::{Backends, Named};
+use crate::settings::{Ports, asked_at, invalidator_program, query_server_program, writer_program};
+use crate::transport::Transport;
 use crate::{Program, eventually, ports::free_port, shops};
 
-/// How a marketplace differs from the usual one.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How many query servers read the one store.
-    pub query_servers: usize,
-    /// How often changed-since is asked. Long, so that a test sees events at work; short, where it is about them.
-    pub changed_since_interval: Duration,
-    /// After how long without a sign of life a section counts as degraded.
-    pub degraded_after: Duration,
-    /// Where the invalidator asks a writer, instead of at the writer itself.
-    pub ask_instead: Vec<(Writer, String)>,
-    /// More keys of the query server's configuration.
-    pub query_server: Table,
-    /// More keys of the invalidator's configuration.
-    pub invalidator: Table,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            query_servers: 1,
-            changed_since_interval: Duration::from_secs(2),
-            degraded_after: Duration::from_secs(600),
-            ask_instead: Vec::new(),
-            query_server: Table::new(),
-            invalidator: Table::new(),
-        }
-    }
-}
-
-/// Where one program listens.
-#[derive(Clone, Copy, Debug)]
-pub struct Ports {
-    /// What it is for.
-    pub public: u16,
-    /// `/readyz`, `/metrics`.
-    pub ops: u16,
-}
-
-impl Ports {
-    fn free() -> Self {
-        Self { public: free_port(), ops: free_port() }
-    }
-}
+pub use crate::settings::Settings;
 
 /// All programs of one small marketplace. Dropping it kills them and removes the directory.
 #[derive(Debug)]
@@ -83,7 +41,8 @@ impl Marketplace {
     pub fn laid_out(settings: &Settings) -> anyhow::Result<Self> {
         let directory = TempDir::new()?;
         let at = directory.path();
-        let backends = Backends::of_the_environment(at);
+        let named = settings.backends.clone().unwrap_or_else(Named::by_the_environment);
+        let backends = Backends::of(&named, at);
         let writer_ports = Writer::OF_THE_DOCUMENT.map(|_| Ports::free()).to_vec();
         let mut writers = Vec::new();
         for (writer, ports) in Writer::OF_THE_DOCUMENT.into_iter().zip(&writer_ports) {
@@ -174,10 +133,32 @@ impl Marketplace {
         Ok(())
     }
 
-    /// The directory of the embedded store.
+    /// What it stands on.
     #[must_use]
-    pub fn store(&self) -> PathBuf {
-        self.directory.path().join("store")
+    pub const fn backends(&self) -> &Backends {
+        &self.backends
+    }
+
+    /// The event transport, as its operators see it.
+    ///
+    /// # Errors
+    /// When its address is none.
+    pub fn transport(&self) -> anyhow::Result<Transport> {
+        Transport::at(&self.backends.events)
+    }
+
+    /// Waits until all that is announced from now on reaches the invalidator. It is ready before that: with a transport that
+    /// is away it follows the writers all the same.
+    ///
+    /// # Errors
+    /// When it never subscribes.
+    pub async fn subscribed(&self) -> anyhow::Result<()> {
+        let transport = self.transport()?;
+        for writer in Writer::OF_THE_DOCUMENT {
+            let what = format!("the invalidator subscribes to {writer}");
+            eventually(&what, async || Ok(transport.is_subscribed(writer).await?.then_some(()))).await?;
+        }
+        Ok(())
     }
 
     /// The directory of the embedded transport.
@@ -207,6 +188,26 @@ impl Marketplace {
     #[must_use]
     pub fn ops(&self, query_server: usize) -> String {
         format!("http://127.0.0.1:{}", self.query_ports[query_server].ops)
+    }
+
+    /// Where the invalidator's ops port listens.
+    #[must_use]
+    pub fn invalidator_ops(&self) -> String {
+        format!("http://127.0.0.1:{}", self.invalidator_ops)
+    }
+
+    /// The sum of a metric over all labels that contain `labels`; 0 while there is none.
+    ///
+    /// # Errors
+    /// When the ops port does not answer.
+    pub async fn metric(&self, ops: &str, name: &str, labels: &str) -> anyhow::Result<f64> {
+        let shown = self.client.get(format!("{ops}/metrics")).send().await?.text().await?;
+        let values = shown.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let (named, labelled) = series.split_once('{').unwrap_or((series, ""));
+            (named == name && labelled.contains(labels)).then(|| value.parse::<f64>().ok())?
+        });
+        Ok(values.sum())
     }
 
     /// One HTTP client for all.
@@ -351,76 +352,4 @@ async fn json_of(url: &str, answer: Response) -> anyhow::Result<Value> {
 
 fn index(writer: Writer) -> usize {
     Writer::OF_THE_DOCUMENT.iter().position(|known| *known == writer).unwrap_or(0)
-}
-
-fn text(value: impl std::fmt::Display) -> toml::Value {
-    toml::Value::String(format!("{value}"))
-}
-
-fn address(port: u16) -> toml::Value {
-    text(format!("127.0.0.1:{port}"))
-}
-
-fn milliseconds(duration: Duration) -> toml::Value {
-    toml::Value::Integer(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn writer_program(at: &Path, backends: &Backends, writer: Writer, ports: Ports) -> anyhow::Result<Program> {
-    let name = match writer {
-        Writer::Shop => "shop-writer",
-        Writer::Ads => "ads-writer",
-        _ => "reviews-writer",
-    };
-    let mut settings = Table::new();
-    settings.insert("listen".into(), address(ports.public));
-    settings.insert("ops".into(), address(ports.ops));
-    settings.insert("database".into(), text(at.join(format!("{writer}.sqlite")).display()));
-    settings.insert("events".into(), text(&backends.events));
-    Program::new(name, name, at, &settings)
-}
-
-/// Where the invalidator asks each writer.
-fn asked_at(settings: &Settings, writers: &[Ports]) -> Table {
-    let asked = Writer::OF_THE_DOCUMENT.into_iter().zip(writers).map(|(writer, ports)| {
-        let instead = settings.ask_instead.iter().find(|(replaced, _)| *replaced == writer);
-        let url =
-            instead.map_or_else(|| format!("http://127.0.0.1:{}", ports.public), |(_, url)| url.clone());
-        (writer.name().to_owned(), text(url))
-    });
-    asked.collect()
-}
-
-fn invalidator_program(
-    at: &Path,
-    label: &str,
-    backends: &Backends,
-    settings: &Settings,
-    (asked, ops): (Table, u16),
-) -> anyhow::Result<Program> {
-    let mut table = settings.invalidator.clone();
-    table.insert("ops".into(), address(ops));
-    table.insert("store".into(), text(&backends.store));
-    table.insert("events".into(), text(&backends.events));
-    table.extend(backends.search.iter().map(|search| ("search".into(), text(search))));
-    table.insert("changed_since_interval_ms".into(), milliseconds(settings.changed_since_interval));
-    // Sparse files, but several marketplaces at once would still map a lot.
-    table.entry("store_map_bytes").or_insert(toml::Value::Integer(1 << 28));
-    table.insert("writers".into(), asked.into());
-    Program::new("invalidator", label, at, &table)
-}
-
-fn query_server_program(
-    at: &Path,
-    backends: &Backends,
-    settings: &Settings,
-    number: usize,
-    ports: Ports,
-) -> anyhow::Result<Program> {
-    let mut table = settings.query_server.clone();
-    table.insert("public".into(), address(ports.public));
-    table.insert("ops".into(), address(ports.ops));
-    table.insert("store".into(), text(&backends.store));
-    table.extend(backends.search.iter().map(|search| ("search".into(), text(search))));
-    table.insert("degraded_after_ms".into(), milliseconds(settings.degraded_after));
-    Program::new("query-server", &format!("query-server-{number}"), at, &table)
 }

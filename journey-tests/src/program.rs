@@ -16,6 +16,20 @@ pub struct Program {
     child: Option<Child>,
 }
 
+/// The process stops in the middle of whatever it does. When this returns, all its threads stand.
+pub(crate) fn freeze(child: &Child) -> anyhow::Result<()> {
+    kill_process(Pid::from_child(child), Signal::STOP)?;
+    // Looks only: its end, should it have ended instead, is `child`'s to hear.
+    let stands = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(Pid::from_child(child)), stands)?;
+    Ok(())
+}
+
+/// And goes on.
+pub(crate) fn thaw(child: &Child) -> anyhow::Result<()> {
+    Ok(kill_process(Pid::from_child(child), Signal::CONT)?)
+}
+
 /// A program that takes what says where tests find their servers for settings of its own, and refuses them.
 pub(crate) fn undisturbed(binary: &Path) -> Command {
     let mut command = Command::new(binary);
@@ -80,13 +94,7 @@ impl Program {
     /// # Errors
     /// When it is not running.
     pub fn freeze(&self) -> anyhow::Result<()> {
-        self.signal(Signal::STOP)?;
-        let child = self.child.as_ref().with_context(|| format!("{} is not running", self.name))?;
-        // Looks only: its end, should it have ended instead, is `child`'s to hear.
-        let stands = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        waitid(WaitId::Pid(Pid::from_child(child)), stands)
-            .with_context(|| format!("waiting for {} to stand still", self.name))?;
-        Ok(())
+        freeze(self.running()?).with_context(|| format!("freezing {}", self.name))
     }
 
     /// And goes on.
@@ -94,7 +102,7 @@ impl Program {
     /// # Errors
     /// When it is not running.
     pub fn thaw(&self) -> anyhow::Result<()> {
-        self.signal(Signal::CONT)
+        thaw(self.running()?).with_context(|| format!("thawing {}", self.name))
     }
 
     /// Asks for an orderly end and waits for it. The exit code is 0 or this is an error.
@@ -102,7 +110,8 @@ impl Program {
     /// # Errors
     /// When it did not end well.
     pub fn end(&mut self) -> anyhow::Result<()> {
-        self.signal(Signal::TERM)?;
+        kill_process(Pid::from_child(self.running()?), Signal::TERM)
+            .with_context(|| format!("asking {} to end", self.name))?;
         let mut child = self.child.take().with_context(|| format!("{} is not running", self.name))?;
         let status = child.wait()?;
         if !status.success() {
@@ -116,13 +125,18 @@ impl Program {
         self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
-    /// Waits until the process has ended by itself.
+    /// Waits until the process has ended by itself: with what exit code; `None`: by a signal.
     ///
     /// # Errors
     /// When it is still there after [`crate::PATIENCE`].
-    pub async fn ended(&mut self) -> anyhow::Result<()> {
+    pub async fn ended(&mut self) -> anyhow::Result<Option<i32>> {
         let begun = tokio::time::Instant::now();
-        while self.is_running() {
+        loop {
+            let child = self.child.as_mut().with_context(|| format!("{} is not running", self.name))?;
+            if let Some(status) = child.try_wait()? {
+                self.child = None;
+                return Ok(status.code());
+            }
             anyhow::ensure!(
                 begun.elapsed() < crate::PATIENCE,
                 "{} does not end:\n{}",
@@ -131,21 +145,24 @@ impl Program {
             );
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        Ok(())
     }
 
     /// The last lines it wrote, for messages.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
-    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let child = self.child.as_ref().with_context(|| format!("{} is not running", self.name))?;
-        kill_process(Pid::from_child(child), signal)
-            .with_context(|| format!("sending {signal:?} to {}", self.name))
+    /// All that it wrote.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn running(&self) -> anyhow::Result<&Child> {
+        self.child.as_ref().with_context(|| format!("{} is not running", self.name))
     }
 }
 

@@ -119,7 +119,7 @@ impl<S: DocumentReader, Q: Search> Front<S, Q> {
                     }
                     write_shop(&mut out, &card.part, &detail.part, asked.place, now);
                 }
-                Judged::Missing(reason) => missing.push((shop_id, reason)),
+                Judged::Missing(reason) => missing.push((shop_id, reason.said(standing.is_complete))),
             }
         }
         let Place { lat, lng } = asked.place;

@@ -10,7 +10,7 @@ use shop_id::{RevisionToken, ShopId};
 
 use crate::front::{Answering, Front, Reading};
 use crate::gather::{Gathered, Missing, Slot};
-use crate::lifetime::{Reuse, never};
+use crate::lifetime::Reuse;
 use crate::metrics::add;
 use crate::packing::{Forms, packed_quickly};
 use crate::page::{DetailDraft, OwnWrite, surrogate_key};
@@ -140,9 +140,9 @@ impl<S: DocumentReader, Q: Search> Front<S, Q> {
 
     fn unknown(&self, shop_id: ShopId, store_is_complete: bool) -> Response {
         if !store_is_complete {
+            // Whoever is told that there is no such shop takes it off his list.
             let detail = format!("shop {shop_id} is not known yet; the store is still being filled");
-            let problem = Problem::new(StatusCode::NOT_FOUND, "shop_not_known_yet", detail);
-            return respond::kept_problem(&problem, never(), None);
+            return respond::problem(&Problem::unavailable("shop_not_known_yet", detail));
         }
         let problem =
             Problem::new(StatusCode::NOT_FOUND, "unknown_shop", format!("there is no shop {shop_id}"));

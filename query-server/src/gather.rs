@@ -28,7 +28,7 @@ pub enum Missing {
     Unreadable,
     /// The store did not answer in time.
     Late,
-    /// The store is away.
+    /// The store is away, or is still being filled.
     Unavailable,
 }
 
@@ -42,6 +42,15 @@ impl Missing {
             Self::Unreadable => "unreadable",
             Self::Late => "late",
             Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// What is said of it: to a store that is still being filled nobody is unknown.
+    #[must_use]
+    pub const fn said(self, store_is_complete: bool) -> Self {
+        match self {
+            Self::Unknown if !store_is_complete => Self::Unavailable,
+            reason => reason,
         }
     }
 

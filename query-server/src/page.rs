@@ -86,8 +86,9 @@ impl<'a> Draft<'a> {
                     missing.push((shop_id, Missing::Closed));
                 }
                 Slot::Missing(reason) => {
+                    let reason = reason.said(standing.is_complete);
                     validator.text(Some(reason.name()));
-                    missing.push((shop_id, *reason));
+                    missing.push((shop_id, reason));
                 }
             }
         }

@@ -84,6 +84,18 @@ const SUITES: &[Suite] = &[
         backends: &[("elasticsearch", "elasticsearch"), ("opensearch", "opensearch")],
         each_on_all: false,
     },
+    Suite {
+        package: "journey-tests",
+        target: "backend_faults",
+        feature: "backend-faults",
+        backends: &[
+            ("redis", "redis"),
+            ("valkey", "valkey"),
+            ("sns-sqs", "sns_sqs"),
+            ("elasticsearch", "elasticsearch"),
+        ],
+        each_on_all: false,
+    },
 ];
 
 /// Those that the manifests name.

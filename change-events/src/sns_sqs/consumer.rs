@@ -113,8 +113,9 @@ impl EventConsumer for SnsSqsConsumer {
             }
         };
         let deliveries = taken.into_iter().map(|taken| {
-            if let Some(body) = taken.body {
-                self.dead_letters.remember(parts(&taken.delivery.receipt).1, body);
+            // An event of another writer is of no use here either.
+            if taken.delivery.event.as_ref().map_or(true, |event| event.source != self.writer) {
+                self.dead_letters.remember(parts(&taken.delivery.receipt).1, taken.body);
             }
             taken.delivery
         });
@@ -137,8 +138,10 @@ impl EventConsumer for SnsSqsConsumer {
         let handle = parts(&receipt).1;
         // Sent first: killed in between, it is sent twice.
         if self.dead_letters.bury(&self.queue.clients, handle, reason).await? {
-            self.acknowledge(vec![receipt]).await?;
+            return self.acknowledge(vec![receipt]).await;
         }
-        Ok(())
+        let (queue, reason) =
+            (self.name.clone(), "the message was forgotten meanwhile, and comes again".to_owned());
+        Err(EventError::Unavailable { queue, reason })
     }
 }

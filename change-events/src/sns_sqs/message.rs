@@ -12,8 +12,8 @@ pub(super) const BODY_BYTES_MAX: usize = 16 << 10;
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) delivery: Delivery,
-    /// Of an unusable message: for the dead-letter queue.
-    pub(super) body: Option<String>,
+    /// For the dead-letter queue, should it be of no use.
+    pub(super) body: String,
 }
 
 /// `None`: a message without receipt can neither be acknowledged nor dead-lettered. SQS has none of these.
@@ -22,7 +22,6 @@ pub(super) fn taken(message: Message) -> Option<Taken> {
     let receipt = receipt(receive_count, &message.receipt_handle?);
     let body = message.body.unwrap_or_default();
     let event = read(&body);
-    let body = event.is_err().then_some(body);
     Some(Taken { delivery: Delivery { event, receipt, receive_count }, body })
 }
 
@@ -77,7 +76,7 @@ mod tests {
     fn reason(body: &str) -> String {
         let message = Message::builder().receipt_handle("handle").body(body).build();
         let taken = taken(message).unwrap();
-        assert_eq!(taken.body.as_deref(), Some(body));
+        assert_eq!(taken.body, body);
         taken.delivery.event.unwrap_err().reason
     }
 

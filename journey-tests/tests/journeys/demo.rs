@@ -49,8 +49,7 @@ async fn the_demo_shows_real_shops_heals_itself_and_goes_on_where_it_was() {
     demo.interrupt().unwrap();
     assert!(processes.iter().all(|process| !lives(*process)), "Ctrl-C stops everything");
 
-    let store = demo.data_dir().join("store");
-    let seen = shopfront(&["inspect", &shop_id, "--json", "--store", store.to_str().unwrap()]).unwrap();
+    let seen = shopfront(&["inspect", &shop_id, "--json", "--store", demo.store()]).unwrap();
     let seen: Value = serde_json::from_str(&seen).unwrap();
     assert_eq!(seen["document"], "found", "{seen}");
     assert_eq!(seen["sections"][0]["state"], "present", "{seen}");

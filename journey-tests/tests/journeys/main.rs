@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod all_start_orders;
+mod damage;
 mod demo;
 mod killed_in_turn;
 mod promise_1_reads_never_touch_writers;

@@ -14,6 +14,7 @@ fn events_only() -> Settings {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_announcing_writer_is_silent_the_event_waits() {
     let mut marketplace = Marketplace::open(&events_only()).await.unwrap();
+    marketplace.subscribed().await.unwrap();
     let shop_id = marketplace.create_shop("Silent").await.unwrap();
     marketplace.review(shop_id, 1).await.unwrap();
     marketplace.everywhere(shop_id, "the shop is there", |card| card["review_count"] == 1).await.unwrap();
@@ -40,6 +41,7 @@ async fn while_the_announcing_writer_is_silent_the_event_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalidator_killed_with_events_in_its_hands_gets_them_again() {
     let mut marketplace = Marketplace::open(&events_only()).await.unwrap();
+    marketplace.subscribed().await.unwrap();
     let shop_id = marketplace.create_shop("Round 0").await.unwrap();
     marketplace.everywhere(shop_id, "the shop is there", |card| card["name"] == "Round 0").await.unwrap();
     for round in 1..=3 {

@@ -99,9 +99,15 @@ async fn in_a_store_that_is_being_filled_unknown_is_not_known_yet() {
     let store = std::sync::Arc::<TestStore>::default();
     let server = Server::on(store, service_runtime::Clock::manual(at(MONDAY_AT_5)), Config::default()).await;
     let unknown = server.get("/v1/shops/7").await;
-    assert_eq!((unknown.status, unknown.header("cache-control")), (404, "no-store"));
-    assert_eq!(unknown.json()["code"], "shop_not_known_yet");
-    assert_eq!(server.get("/v1/shops?ids=7").await.header("cache-control"), "no-store");
+    assert_eq!((unknown.status, unknown.header("cache-control")), (503, "no-store"), "never 404: who knows");
+    assert_eq!((unknown.header("retry-after"), &unknown.json()["code"]), ("1", &"shop_not_known_yet".into()));
+    let batch = server.get("/v1/shops?ids=7").await;
+    assert_eq!(
+        (batch.header("cache-control"), batch.missing()),
+        ("no-store", vec!["7 unavailable".to_owned()])
+    );
+    let availability = server.get("/v1/availability?ids=7&lat=51.5&lng=-0.1").await;
+    assert_eq!(availability.missing(), ["7 unavailable"]);
     let empty = server.get(&list_url()).await;
     assert_eq!((empty.status, empty.shops()), (200, vec![]));
 }

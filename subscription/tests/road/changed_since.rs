@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shop_id::Revision;
 use subscription::Settings;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::fakes::{Stage, eventually, shop};
 
@@ -57,6 +57,26 @@ async fn with_the_transport_dead_everything_arrives_all_the_same_and_events_do_o
     stage.change(7).await;
     let took = eventually("the change arrives", || stage.follower.holds_all()).await;
     assert!(took <= Duration::from_millis(10), "through its event: {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_minutes_without_the_transport_cost_each_change_the_interval_and_no_event() {
+    let stage = Stage::ready(10, every_ten_seconds).await;
+    stage.queue.cut_off(true);
+    let (began, mut changes) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_secs(600) {
+        changes += 1;
+        stage.change(7).await;
+        let took = eventually("the change arrives", || stage.follower.holds_all()).await;
+        assert!(took <= AFTER_THE_INTERVAL, "{took:?}");
+    }
+    assert_eq!(stage.queue.waiting(), changes, "nobody receives");
+    stage.queue.cut_off(false);
+    stage.all_is_acknowledged().await;
+    stage.change(7).await;
+    let took = eventually("the change arrives", || stage.follower.holds_all()).await;
+    assert!(took <= Duration::from_millis(10), "through its event: {took:?}");
+    stage.no_promise_was_broken();
 }
 
 #[tokio::test(start_paused = true)]

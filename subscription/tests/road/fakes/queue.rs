@@ -7,6 +7,7 @@ use std::time::Duration;
 use change_events::memory::MemoryConsumer;
 use change_events::{Delivery, EventConsumer, EventError, Receipt};
 use shop_id::{Revision, ShopId, Writer};
+use tokio::sync::watch;
 
 use super::MemoryFollower;
 
@@ -15,11 +16,17 @@ pub(crate) struct WatchedQueue {
     queue: MemoryConsumer,
     follower: MemoryFollower,
     handed_out: Arc<Mutex<HashMap<String, (ShopId, Revision)>>>,
+    is_cut_off: watch::Sender<bool>,
 }
 
 impl WatchedQueue {
     pub(crate) fn new(queue: MemoryConsumer, follower: MemoryFollower) -> Self {
-        Self { queue, follower, handed_out: Arc::default() }
+        Self { queue, follower, handed_out: Arc::default(), is_cut_off: watch::Sender::new(false) }
+    }
+
+    /// From now on nobody can ask it (`true`), those included who wait for messages.
+    pub(crate) fn cut_off(&self, is_cut_off: bool) {
+        self.is_cut_off.send_replace(is_cut_off);
     }
 
     /// Messages handed out so far, each time counted.
@@ -43,7 +50,15 @@ impl EventConsumer for WatchedQueue {
     }
 
     async fn receive(&self, messages_max: usize) -> Result<Vec<Delivery>, EventError> {
-        let deliveries = self.queue.receive(messages_max).await?;
+        let mut is_cut_off = self.is_cut_off.subscribe();
+        let deliveries = tokio::select! {
+            biased;
+            _ = is_cut_off.wait_for(|is_cut_off| *is_cut_off) => {
+                let (queue, reason) = ("shop/test".to_owned(), "nobody answers".to_owned());
+                return Err(EventError::Unavailable { queue, reason });
+            }
+            deliveries = self.queue.receive(messages_max) => deliveries?,
+        };
         let mut handed_out = self.handed_out.lock().unwrap();
         for delivery in &deliveries {
             if let Ok(event) = &delivery.event {
