@@ -45,9 +45,16 @@ impl Place {
         let path = self.programs.join(name);
         anyhow::ensure!(
             path.is_file(),
-            "`{name}` is not built; `cargo xtask compare` builds all that is needed"
+            "`{name}` is not built; `cargo xtask compare`, `scale` and `backends` build what they need"
         );
-        Ok(Command::new(path))
+        let mut command = Command::new(path);
+        // Where measuring finds its servers; a program would take it for settings of its own, and refuse them.
+        for (variable, _) in std::env::vars_os() {
+            if variable.to_string_lossy().starts_with("SHOPFRONT_") {
+                command.env_remove(variable);
+            }
+        }
+        Ok(command)
     }
 
     /// Where a server's words go.
