@@ -73,12 +73,9 @@ pub fn ask(address: SocketAddr, requests: &[String], per_second: u64, stop: &Ato
 
 fn asked(held: &mut Option<Connection>, address: SocketAddr, request: &[u8], due: Instant) -> Answer {
     let broken = || Answer { due, took: due.elapsed(), status: None, lacks_shops: false, is_stale: false };
-    let mut connection = match held.take().map_or_else(|| Connection::open(address), Ok) {
-        Ok(connection) => connection,
-        Err(_) => {
-            std::thread::sleep(AGAIN_AFTER);
-            return broken();
-        }
+    let Ok(mut connection) = held.take().map_or_else(|| Connection::open(address), Ok) else {
+        std::thread::sleep(AGAIN_AFTER);
+        return broken();
     };
     let Ok(status) = connection.ask(request) else { return broken() };
     let page = connection.answer();
@@ -151,7 +148,7 @@ mod tests {
         std::thread::spawn(move || {
             for body in ["{\"missing\":[]}", "{\"missing\":[{\"id\":\"7\"}],\"stale_since\":\"x\"}"] {
                 let (mut stream, _) = listener.accept().unwrap();
-                stream.read(&mut [0; 512]).unwrap();
+                assert!(stream.read(&mut [0; 512]).unwrap() > 0);
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
                 stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
             }

@@ -109,7 +109,7 @@ pub struct BackendsOptions {
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=7_200))]
     pub rebuild_seconds_max: u64,
     /// Lost connections of each kind
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub cuts: u64,
     /// Clusters that lose a master
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]

@@ -152,6 +152,8 @@ async fn connection(client: TcpStream, server: SocketAddr, rules: Arc<Mutex<Rule
         let mut chunk = vec![0; CHUNK_BYTES];
         while from_client.read(&mut chunk).await.is_ok_and(|read| read > 0) {}
     }
+    // Dropped, it would say an orderly end before the reset.
+    to_client.forget();
 }
 
 /// What the client sends -> pieces, each with the moment at which it may arrive.

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use document_store::lmdb::LmdbOptions;
-use document_store::{ChangeLog, DocumentWriter as _, Projected, SelectedReader, SelectedWriter};
+use document_store::{
+    ChangeLog, DocumentReader as _, DocumentWriter as _, Projected, SelectedReader, SelectedWriter,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -136,7 +138,8 @@ impl Filled {
     /// # Errors
     /// When the store does not note it.
     pub async fn complete(&self) -> anyhow::Result<()> {
-        Ok(self.writer()?.mark_complete().await?)
+        let writer = self.writer()?;
+        Ok(writer.mark_complete(writer.identity().await?.activation).await?)
     }
 
     /// Saves one shop once, as `counter` has it; when it was acknowledged.

@@ -62,6 +62,7 @@ pub(super) fn late(late: &[Late]) -> Table {
         "p99 ratio",
         "more gets %",
         "shops missing",
+        "with none late",
     ];
     let mut table = Table::new(2, &head);
     for one in late {
@@ -81,6 +82,7 @@ pub(super) fn late(late: &[Late]) -> Table {
             format!("{:.2}", one.p99_ratio),
             format!("{:.1}", one.more_gets_percent),
             one.missing.to_string(),
+            one.calm_missing.to_string(),
         ]);
     }
     table
@@ -205,6 +207,7 @@ pub(super) fn staleness(staleness: &[Staleness]) -> Table {
         "p99 ms",
         "most ms",
         "listened again p50 s",
+        "not again within 8 s",
     ];
     let mut table = Table::new(1, &head);
     for one in staleness {
@@ -215,6 +218,7 @@ pub(super) fn staleness(staleness: &[Staleness]) -> Table {
             ms(one.waits.p99_micros),
             ms(one.waits.most_micros),
             one.listens_again.map_or_else(|| "–".to_owned(), |again| seconds(again.p50_micros)),
+            one.never_again.to_string(),
         ]);
     }
     table
