@@ -47,14 +47,7 @@ impl Place {
             path.is_file(),
             "`{name}` is not built; `cargo xtask compare`, `scale` and `backends` build what they need"
         );
-        let mut command = Command::new(path);
-        // Where measuring finds its servers; a program would take it for settings of its own, and refuse them.
-        for (variable, _) in std::env::vars_os() {
-            if variable.to_string_lossy().starts_with("SHOPFRONT_") {
-                command.env_remove(variable);
-            }
-        }
-        Ok(command)
+        Ok(Command::new(path))
     }
 
     /// Where a server's words go.
