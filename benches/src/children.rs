@@ -88,6 +88,16 @@ impl Child {
         .await
     }
 
+    /// Kill -9: no goodbye. It is gone when this returns.
+    ///
+    /// # Errors
+    /// When it was gone already.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.kill().with_context(|| self.name.clone())?;
+        self.process.wait().with_context(|| self.name.clone())?;
+        Ok(())
+    }
+
     fn log_tail(&self) -> String {
         let log = std::fs::read(&self.log).unwrap_or_default();
         let from = log.len().saturating_sub(LOG_BYTES_MAX);
@@ -155,6 +165,18 @@ mod tests {
         let never = child.until(Duration::from_secs(60), Duration::from_millis(1), async || None::<()>).await;
         let error = never.unwrap_err().to_string();
         assert_eq!(error, "shop-server ended with exit status: 3: the port is taken");
+    }
+
+    #[test]
+    fn a_killed_server_is_gone_at_once_even_if_it_would_not_listen() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        let deaf = "trap '' TERM; while true; do sleep 1; done";
+        command.args(["-c", deaf]);
+        let mut child = Child::start("deaf", &mut command, &directory.path().join("log")).unwrap();
+        let id = child.process_ids()[0];
+        child.kill().unwrap();
+        assert!(!Path::new(&format!("/proc/{id}/stat")).exists());
     }
 
     #[test]

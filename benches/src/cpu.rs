@@ -28,6 +28,12 @@ impl Spent {
         process_ids.iter().map(|&id| Ok((id, Process::read(id)?))).collect::<anyhow::Result<_>>().map(Self)
     }
 
+    /// Since they began, threads that ended included; in steps of 10 ms.
+    #[must_use]
+    pub fn in_all(&self) -> Duration {
+        self.0.values().map(|process| process.ticks).sum()
+    }
+
     /// Between an earlier moment and this one.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Duration {
@@ -176,6 +182,7 @@ mod tests {
         let spent = process(&[(1, 500)], 40).since(&process(&[(1, 100), (2, 9)], 10));
         assert_eq!(spent, Duration::from_millis(30));
         assert_eq!(process(&[], 40).since(&process(&[], 10)), Duration::from_millis(30));
+        assert_eq!(process(&[(1, 500)], 40).in_all(), Duration::from_millis(40));
     }
 
     #[test]

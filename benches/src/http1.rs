@@ -32,6 +32,12 @@ impl Connection {
         Ok(Self { stream, received: Vec::with_capacity(64 << 10) })
     }
 
+    /// The bytes of the last answer, head included.
+    #[must_use]
+    pub fn answer(&self) -> &[u8] {
+        &self.received
+    }
+
     /// Sends a request and reads the answer to its end; its status.
     ///
     /// # Errors

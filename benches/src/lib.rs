@@ -26,6 +26,9 @@ pub mod compare; //    all of the above            -> a table, a chart, verdicts
 
 pub mod scale; //      stores of different sizes   -> a table of what grows how
 pub mod spike; //      more load than fits         -> who is still answered
+pub mod freshness; //  changes at a writer         -> how soon they are read
+#[cfg(feature = "backends")]
+pub mod backends; //   each store, SNS and SQS     -> tables of what they cost and how soon they tell
 
 // The steps inside: benches/*.rs, tests/*.rs, examples/*.rs
 pub mod documents; //  a number                    -> a shop of realistic size

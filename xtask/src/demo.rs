@@ -21,7 +21,8 @@ pub(crate) fn built(name: &str, packages: &[&str]) -> anyhow::Result<Command> {
     built_with(name, packages, &[])
 }
 
-fn built_with(name: &str, packages: &[&str], features: &[&str]) -> anyhow::Result<Command> {
+/// The same with these features.
+pub(crate) fn built_with(name: &str, packages: &[&str], features: &[&str]) -> anyhow::Result<Command> {
     let mut build = cargo(["build", "--release", "--locked", "--bins"]);
     for package in packages {
         build.args(["--package", package]);
@@ -55,16 +56,18 @@ const BACKENDS: [(&str, &str, &[&str]); 6] = [
 fn features(arguments: &[OsString]) -> Vec<&'static str> {
     let words: Vec<String> =
         arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let value_of = |option: &str| {
-        let joined = words.iter().find_map(|word| word.strip_prefix(option)?.strip_prefix('='));
-        let next = words.iter().zip(words.iter().skip(1)).find(|(word, _)| *word == option);
-        joined.or_else(|| next.map(|(_, value)| value.as_str()))
-    };
     BACKENDS
         .into_iter()
-        .filter(|(option, scheme, _)| value_of(option).is_some_and(|value| value.starts_with(scheme)))
+        .filter(|(option, scheme, _)| value_of(&words, option).is_some_and(|value| value.starts_with(scheme)))
         .flat_map(|(_, _, features)| features.iter().copied())
         .collect()
+}
+
+/// What stands behind an option, joined to it or next to it.
+pub(crate) fn value_of<'words>(words: &'words [String], option: &str) -> Option<&'words str> {
+    let joined = words.iter().find_map(|word| word.strip_prefix(option)?.strip_prefix('='));
+    let next = words.iter().zip(words.iter().skip(1)).find(|(word, _)| *word == option);
+    joined.or_else(|| next.map(|(_, value)| value.as_str()))
 }
 
 #[cfg(unix)]

@@ -1,5 +1,5 @@
 //! The commands of the project: `cargo xtask demo`, `cargo xtask test`, `cargo xtask servers`, `cargo xtask compare`,
-//! `cargo xtask scale`, `cargo xtask spike`, `cargo xtask instructions`.
+//! `cargo xtask scale`, `cargo xtask spike`, `cargo xtask backends`, `cargo xtask instructions`.
 //!
 //! In: a fresh machine with a Rust toolchain. Out: a running demo, or a verdict on everything. It deliberately
 //! knows the other crates from outside only: their names, their manifests, their binaries.
@@ -9,7 +9,7 @@ mod demo; //         builds in release mode    -> `shopfront demo`
 mod instructions; // the read path, optimised  -> what a request costs, whoever else is busy
 mod journeys; //     addresses of real servers -> the journeys again, over these
 mod licences; //     the tree of dependencies  -> what `cargo deny` says of it
-mod measure; //      builds in release mode    -> side by side with others, what grows, who is answered at the spike
+mod measure; //      builds in release mode    -> side by side with others, what grows, the spike, real servers
 mod servers; //      names of real servers     -> servers that answer, on this machine
 mod steps; //        one command after another -> how long each took, what went wrong
 mod suites; //       what tests say            -> what holds of which backend
@@ -55,6 +55,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Build what is needed in release mode, bring up real servers, then measure stores and transports on them
+    #[command(disable_help_flag = true)]
+    Backends {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Count the instructions of each kind of request, and compare them with benches/instructions.toml
     Instructions(instructions::InstructionsOptions),
     /// The real servers that backends are tested against: fetch, start, stop, look
@@ -70,6 +76,7 @@ fn main() -> ExitCode {
         Task::Compare { arguments } => measure::measure("compare", &arguments),
         Task::Scale { arguments } => measure::measure("scale", &arguments),
         Task::Spike { arguments } => measure::measure("spike", &arguments),
+        Task::Backends { arguments } => measure::backends(&arguments),
         Task::Instructions(options) => instructions::instructions(&options),
         Task::Servers(command) => servers::servers(&command),
         Task::Test(options) => test::test(&options),

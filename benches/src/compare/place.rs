@@ -45,7 +45,7 @@ impl Place {
         let path = self.programs.join(name);
         anyhow::ensure!(
             path.is_file(),
-            "`{name}` is not built; `cargo xtask compare` builds all that is needed"
+            "`{name}` is not built; `cargo xtask compare`, `scale` and `backends` build what they need"
         );
         Ok(Command::new(path))
     }
