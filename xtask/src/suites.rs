@@ -85,6 +85,19 @@ const SUITES: &[Suite] = &[
         each_on_all: false,
     },
     Suite {
+        package: "shopfront",
+        target: "doctor",
+        // And the three others; a suite is left out with any of them.
+        feature: "redis",
+        backends: &[
+            ("redis", "store::"),
+            ("dynamodb", "store::a_table"),
+            ("sns-sqs", "events::"),
+            ("elasticsearch", "search::"),
+        ],
+        each_on_all: false,
+    },
+    Suite {
         package: "journey-tests",
         target: "backend_faults",
         feature: "backend-faults",
