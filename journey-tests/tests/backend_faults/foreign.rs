@@ -40,11 +40,11 @@ async fn a_foreign_value_in_redis_costs_its_own_shop_until_the_audit_finds_it() 
     let detail = format!("{}/v1/shops/{lost}", town.marketplace.public(FORGETS));
     let detail = town.marketplace.client().get(detail).send().await.unwrap();
     assert_eq!(detail.status(), 503, "{}", detail.text().await.unwrap());
+    watch.end().await;
 
     town.marketplace.invalidator.thaw().unwrap();
     town.is_whole().await;
     assert!(town.counted("shopfront_invalidator_corrupt_documents_total", "").await >= 3.0);
-    watch.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use journey_tests::redis_server::{Kind, RedisServer};
 
-use crate::town::{Town, over_store, settings};
+use crate::town::{LAST, Town, over_store, settings};
 
 /// Synced once a second, as most people have it.
 const WITH_A_FILE: &[&str] = &["--appendonly", "yes", "--appendfsync", "everysec"];
@@ -14,7 +14,7 @@ async fn killed_and_started_again(kind: Kind, arguments: &[&str]) {
     town.forgotten().await;
     let watch = town.watched();
     // Saved or not, announced or not: it was acknowledged to its owner.
-    town.marketplace.rename(town.shop_ids[0], "Just before").await.unwrap();
+    town.marketplace.rename(town.shop_ids[LAST], "Just before").await.unwrap();
     server.kill().unwrap();
     town.resident_shops_are_read().await;
     town.others_are_named_missing().await;
@@ -26,7 +26,7 @@ async fn killed_and_started_again(kind: Kind, arguments: &[&str]) {
     watch.end().await;
 
     server.start_again().await.unwrap();
-    town.see(0, "Just before").await;
+    town.see(LAST, "Just before").await;
     town.see(1, "Meanwhile").await;
     town.is_whole().await;
     town.rename_and_see(2, "Afterwards").await;

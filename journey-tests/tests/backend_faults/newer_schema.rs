@@ -40,11 +40,12 @@ async fn a_document_of_a_newer_schema_in_redis_is_named_missing_and_fetched_agai
     let counted = "shopfront_query_server_shops_unreadable_total";
     assert!(town.marketplace.metric(&ops, counted, "").await.unwrap() >= 2.0);
 
+    watch.end().await;
+
     let mut invalidator = Table::new();
     invalidator.insert("audit_interval_ms".into(), toml::Value::Integer(500));
     town.marketplace.configure_invalidator(&Settings { invalidator, ..usual }).unwrap();
     town.marketplace.invalidator.start().unwrap();
     town.is_whole().await;
     assert!(town.counted("shopfront_invalidator_corrupt_documents_total", "").await >= 1.0);
-    watch.end().await;
 }
