@@ -30,8 +30,16 @@ impl Demo {
     /// # Errors
     /// When the directory cannot be made.
     pub fn laid_out() -> anyhow::Result<Self> {
+        Self::laid_out_over(Named::by_the_environment())
+    }
+
+    /// The same over what is named here.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn laid_out_over(named: Named) -> anyhow::Result<Self> {
         let writers = free_ports_from(14);
-        let (directory, named) = (TempDir::new()?, Named::by_the_environment());
+        let directory = TempDir::new()?;
         let backends = Backends::of(&named, &directory.path().join("data"));
         Ok(Self {
             directory,

@@ -1,5 +1,6 @@
 //! What a newcomer sees: one command, real shops, a change, a kill, Ctrl-C, and all is there again.
 
+use journey_tests::backends::Named;
 use journey_tests::demo::{Demo, lives, shopfront};
 use journey_tests::eventually;
 use reqwest::Client;
@@ -119,8 +120,9 @@ async fn a_mapping_brings_a_data_set_into_the_list_and_twice_changes_nothing() {
 
 #[tokio::test]
 async fn a_demo_whose_programs_refuse_their_configuration_ends_with_their_words() {
-    let demo = Demo::laid_out().unwrap();
-    let ended = demo.run(&["--store", "redis://127.0.0.1:1/demo?colour=red"]).unwrap();
+    let store = Some("redis://127.0.0.1:1/demo?colour=red".to_owned());
+    let demo = Demo::laid_out_over(Named { store, ..Named::by_the_environment() }).unwrap();
+    let ended = demo.run(&[]).unwrap();
     assert!(!ended.status.success());
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(said.contains(".toml:") && said.contains("`colour` is no setting"), "{said}");
