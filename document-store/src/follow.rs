@@ -172,6 +172,9 @@ impl<S: DocumentReader + ChangeLog> Following<S> {
         loop {
             let scan = self.store.scan(after, SCAN_SHOPS).await?;
             for (shop_id, stored) in &scan.shops {
+                if !is_complete && self.awaits_its_writer(*shop_id, stored) {
+                    continue;
+                }
                 found.insert(*shop_id);
                 self.known.insert(*shop_id);
                 self.fold(*shop_id, stored);
@@ -230,6 +233,8 @@ impl<S: DocumentReader + ChangeLog> Following<S> {
         for (&shop_id, got) in shop_ids.iter().zip(self.store.gather(shop_ids).await) {
             match got {
                 Ok(Lookup::Found(stored) | Lookup::Tombstone(stored)) => self.fold(shop_id, &stored),
+                // Known before the store was lost: its shop writer may not have been asked yet.
+                Ok(Lookup::Unknown) if self.is_in_doubt && self.known.contains(&shop_id) => {}
                 Ok(Lookup::Unknown) => self.vanished(shop_id),
                 Err(StoreError::Corrupt { .. }) => self.unreadable(shop_id),
                 Err(error) => return Err(error),
@@ -237,6 +242,12 @@ impl<S: DocumentReader + ChangeLog> Following<S> {
             self.known.insert(shop_id);
         }
         Ok(())
+    }
+
+    /// A shop that is shown, and of which a store that is being filled again has only what other writers say.
+    fn awaits_its_writer(&self, shop_id: ShopId, stored: &Stored<ListPart>) -> bool {
+        let is_hidden = !stored.part.is_visible() && !stored.part.is_tombstone();
+        is_hidden && self.known.contains(&shop_id)
     }
 
     fn fold(&self, shop_id: ShopId, stored: &Stored<ListPart>) {

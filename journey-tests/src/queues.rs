@@ -66,15 +66,21 @@ impl Queues {
         Ok(subscriptions.contains(&format!("arn:aws:sqs:{}:{account}:{}<", asked.region, self.name(writer))))
     }
 
-    /// Messages that wait to be received.
+    /// Messages that wait to be received, or were received and will come again.
     ///
     /// # Errors
     /// When the stand-in does not answer.
     pub async fn waiting(&self, writer: Writer) -> anyhow::Result<u64> {
-        let wanted = json!({"AttributeNames": ["ApproximateNumberOfMessages"]});
-        let found = self.of_queue(&self.name(writer), "GetQueueAttributes", wanted).await?;
-        let count = found["Attributes"]["ApproximateNumberOfMessages"].as_str();
-        Ok(count.context("a queue says how many messages it has")?.parse()?)
+        let counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
+        let found = self
+            .of_queue(&self.name(writer), "GetQueueAttributes", json!({"AttributeNames": counts}))
+            .await?;
+        let mut waiting = 0;
+        for count in counts {
+            let count = found["Attributes"][count].as_str();
+            waiting += count.context("a queue says how many messages it has")?.parse::<u64>()?;
+        }
+        Ok(waiting)
     }
 
     /// All messages are gone.

@@ -130,6 +130,10 @@ pub(crate) fn query_server_program(
     ports: Ports,
 ) -> anyhow::Result<Program> {
     let mut table = settings.query_server.clone();
+    if Named::by_the_environment().store.is_some() {
+        // A server that shares this machine with everything else may be slow for reasons of its own.
+        table.entry("gather_wait_ms").or_insert(toml::Value::Integer(5_000));
+    }
     table.insert("public".into(), address(ports.public));
     table.insert("ops".into(), address(ports.ops));
     table.insert("store".into(), text(&backends.store));

@@ -33,8 +33,11 @@ const REDIS: Backend = store("redis", "SHOPFRONT_TEST_REDIS", "{}/{name}");
 const VALKEY: Backend = store("valkey", "SHOPFRONT_TEST_VALKEY", "{}/{name}");
 const REDIS_CLUSTER: Backend =
     store("redis-cluster", "SHOPFRONT_TEST_REDIS_CLUSTER", "{}/{name}?cluster=true");
-const DYNAMODB: Backend =
-    store("dynamodb", "SHOPFRONT_TEST_DYNAMODB", "dynamodb://us-east-1/{name}?endpoint={}&create=true");
+const DYNAMODB: Backend = store(
+    "dynamodb",
+    "SHOPFRONT_TEST_DYNAMODB",
+    "dynamodb://us-east-1/{name}?endpoint={}&create=true&timeout_ms=5000",
+);
 const SNS_SQS: Backend = Backend {
     sets: "SHOPFRONT_JOURNEY_EVENTS",
     server: "sns-sqs",

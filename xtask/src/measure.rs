@@ -70,8 +70,10 @@ pub(crate) fn backends(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     let brought = servers::up(&servers::named(&names)?)?;
     brought.complaints().iter().for_each(|complaint| say(complaint));
     let measured = if brought.missing.is_empty() {
-        let variables = servers::variables()?.into_iter().filter(|(variable, _)| !exported(variable));
-        measure.envs(variables).status().map_err(anyhow::Error::from)
+        servers::variables().and_then(|variables| {
+            let variables = variables.into_iter().filter(|(variable, _)| !exported(variable));
+            Ok(measure.envs(variables).status()?)
+        })
     } else {
         let missing: Vec<_> = brought.missing.iter().map(|(name, _)| *name).collect();
         Err(anyhow::anyhow!(

@@ -30,15 +30,15 @@ pub(super) enum Verdict {
     Same { activation: u32 },
     /// A process that still serves gave shards away: nothing was lost.
     HandedOver { activation: u32 },
-    /// Saves may be lost; `is_whole`: a few of the newest at most.
-    Begin { activation: u32, is_whole: bool },
+    /// Saves may be lost. Nobody can tell how many: a replica may have lagged, a file may be of last week.
+    Begin { activation: u32 },
 }
 
-/// `serving` serve the shards now, `masters` are all processes that serve anything; `known` is the newest activation that
+/// `infos` are of those who serve the shards now, `masters` are all processes that serve anything; `known` is the newest activation that
 /// this process has seen, `now` seconds since 1970.
 pub(super) fn judge(
     metas: &[Meta],
-    serving: &[Serving<'_>],
+    infos: &[Info],
     masters: &BTreeSet<String>,
     known: u32,
     now: u32,
@@ -46,19 +46,19 @@ pub(super) fn judge(
     let newest = metas.iter().filter_map(|meta| meta.activation).max();
     let next = newest.unwrap_or(0).max(known).saturating_add(1).max(now);
     let Some(activation) = newest.filter(|_| metas.iter().all(|meta| meta.activation.is_some())) else {
-        return Verdict::Begin { activation: next, is_whole: false };
+        return Verdict::Begin { activation: next };
     };
-    let is_whole = serving.iter().all(|serving| serving.has_most);
     // Another writer, or we, began a new activation and did not get to the end.
     if metas.iter().any(|meta| meta.activation != Some(activation)) {
-        return Verdict::Begin { activation: next, is_whole };
+        return Verdict::Begin { activation: next };
     }
     let mut handed_over = false;
-    for (meta, Serving { run_id, .. }) in metas.iter().zip(serving) {
+    for (meta, info) in metas.iter().zip(infos) {
         match &meta.run_id {
-            Some(before) if before == run_id => {}
+            Some(before) if *before == info.run_id && !info.has_evicted(meta) => {}
+            Some(before) if *before == info.run_id => return Verdict::Begin { activation: next },
             Some(before) if masters.contains(before) => handed_over = true,
-            _ => return Verdict::Begin { activation: next, is_whole },
+            _ => return Verdict::Begin { activation: next },
         }
     }
     if handed_over { Verdict::HandedOver { activation } } else { Verdict::Same { activation } }
@@ -117,8 +117,7 @@ impl Fence {
             let found = store.infos().await?;
             let run_ids: Vec<&str> = found.iter().map(|info| info.run_id.as_str()).collect();
             let masters = masters(store, &metas, &run_ids).await?;
-            let serving = serving(store, &metas, &found).await?;
-            let verdict = judge(&metas, &serving, &masters, self.known(), now());
+            let verdict = judge(&metas, &found, &masters, self.known(), now());
             match verdict {
                 Verdict::Same { activation } | Verdict::HandedOver { activation } => {
                     let identity = store.identity_of(&metas)?;
@@ -137,14 +136,14 @@ impl Fence {
                         continue;
                     }
                     if handed_over {
-                        name_processes(store, &scripts, &run_ids).await?;
+                        name_processes(store, &scripts, &found).await?;
                     }
                     self.scripts.store(Some(Arc::clone(&scripts)));
                     return Ok((identity, scripts));
                 }
-                Verdict::Begin { activation, is_whole } => {
+                Verdict::Begin { activation } => {
                     tracing::warn!(activation, store = %store.name, "saves may be lost; beginning a new activation");
-                    begin(store, &metas, &run_ids, activation, is_whole).await?;
+                    begin(store, &metas, &found, activation).await?;
                 }
             }
         }
@@ -168,51 +167,20 @@ async fn load(store: &Store, activation: u32) -> Result<Arc<Scripts>, StoreError
     Ok(scripts)
 }
 
-/// In each shard's `meta`: who serves it now.
-async fn name_processes(store: &Store, scripts: &Scripts, run_ids: &[&str]) -> Result<(), StoreError> {
-    for (shard, run_id) in (0..).zip(run_ids) {
-        let noted = note(store, shard, scripts, ("run", run_id), Condition::Any).await;
-        noted.map_err(|failed| failed.told(&store.name))?;
+/// In each shard's `meta`: who serves it now. Its name last: half of it looks as before.
+async fn name_processes(store: &Store, scripts: &Scripts, infos: &[Info]) -> Result<(), StoreError> {
+    for (shard, info) in (0..).zip(infos) {
+        let evicted = info.evicted_keys.to_string();
+        for field in [("evicted", evicted.as_str()), ("run", &info.run_id)] {
+            let noted = note(store, shard, scripts, field, Condition::Any).await;
+            noted.map_err(|failed| failed.told(&store.name))?;
+        }
     }
     Ok(())
 }
 
 fn now() -> u32 {
     u32::try_from(Timestamp::now().as_second()).unwrap_or(u32::MAX / 2)
-}
-
-/// The process of one shard.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Serving<'a> {
-    pub(super) run_id: &'a str,
-    /// Should it be another one than before: it lacks a few of the newest saves at most. Not so a process that was started
-    /// from an old snapshot.
-    pub(super) has_most: bool,
-}
-
-/// A process with an append-only file had nearly all when it stopped. Otherwise it counts whether saves reached it while it
-/// ran, as they reach a replica.
-async fn serving<'a>(
-    store: &Store,
-    metas: &[Meta],
-    infos: &'a [Info],
-) -> Result<Vec<Serving<'a>>, StoreError> {
-    let mut serving = Vec::with_capacity(infos.len());
-    for ((shard, meta), info) in (0..).zip(metas).zip(infos) {
-        let run_id = info.run_id.as_str();
-        let has_most = meta.run_id.as_deref() == Some(run_id)
-            || info.has_append_only_file
-            || newest_save(store, shard, meta).await?.is_some_and(|saved_at| saved_at >= info.began_at());
-        serving.push(Serving { run_id, has_most });
-    }
-    Ok(serving)
-}
-
-/// `None`: nothing was saved under this activation.
-async fn newest_save(store: &Store, shard: u16, meta: &Meta) -> Result<Option<Timestamp>, StoreError> {
-    let Some(head) = meta.head() else { return Ok(None) };
-    let newest = store.entries(shard, head, 1).await?.into_iter().flatten().next();
-    Ok(newest.map(|entry| entry.saved_at))
 }
 
 /// Only asked for where a shard has changed hands.
@@ -230,24 +198,18 @@ async fn masters(store: &Store, metas: &[Meta], run_ids: &[&str]) -> Result<BTre
 }
 
 /// All shards, the cursors first: should we die on the way, the next start begins with a full resync.
-async fn begin(
-    store: &Store,
-    metas: &[Meta],
-    run_ids: &[&str],
-    activation: u32,
-    is_whole: bool,
-) -> Result<(), StoreError> {
+async fn begin(store: &Store, metas: &[Meta], infos: &[Info], activation: u32) -> Result<(), StoreError> {
     let mut forget = redis::cmd("HDEL");
     forget.arg(store.keys.meta(0));
     for writer in Writer::OF_THE_DOCUMENT {
         forget.arg(format!("cursor:{writer}"));
     }
     store.front.ask(store.keys.slot(0), &forget).await.map_err(|failed| failed.told(&store.name))?;
-    for ((shard, meta), run_id) in (0..).zip(metas).zip(run_ids) {
+    for ((shard, meta), info) in (0..).zip(metas).zip(infos) {
         let mut command = redis::cmd("EVAL");
         command.arg(BEGIN).arg(2).arg(store.keys.meta(shard)).arg(store.keys.log(shard));
         command.arg(meta.activation.map(|held| held.to_string()).unwrap_or_default());
-        command.arg(activation).arg(*run_id).arg(FORMAT).arg(store.keys.shards()).arg(u8::from(is_whole));
+        command.arg(activation).arg(&info.run_id).arg(FORMAT).arg(store.keys.shards()).arg(info.evicted_keys);
         let begun = store.front.ask(store.keys.slot(shard), &command).await;
         if begun.map_err(|failed| failed.told(&store.name))? != Value::Int(1) {
             // Another writer is at it: look again at what it made.
@@ -293,55 +255,36 @@ mod tests {
     use super::*;
 
     fn meta(activation: u32, run_id: &str) -> Meta {
-        Meta { activation: Some(activation), run_id: Some(run_id.to_owned()), ..Meta::default() }
+        let (activation, run_id) = (Some(activation), Some(run_id.to_owned()));
+        Meta { activation, run_id, evicted_keys: Some(0), ..Meta::default() }
+    }
+
+    fn info(run_id: &str, evicted_keys: u64) -> Info {
+        Info { run_id: run_id.to_owned(), policy: "noeviction".to_owned(), evicted_keys, ..Info::default() }
     }
 
     #[test]
     fn a_new_activation_begins_where_saves_may_be_lost_and_only_there() {
         let gone = Meta::default();
-        let begin = |activation, is_whole| Verdict::Begin { activation, is_whole };
+        let begin = |activation| Verdict::Begin { activation };
+        let same = [meta(7, "a"), meta(7, "b")];
         for (case, metas, run_ids, masters, expected) in [
-            ("a new store", [gone.clone(), gone.clone()], ["a", "a"], [""; 2], begin(100, false)),
-            (
-                "all as before",
-                [meta(7, "a"), meta(7, "b")],
-                ["a", "b"],
-                ["a", "b"],
-                Verdict::Same { activation: 7 },
-            ),
-            ("a node was flushed", [meta(7, "a"), gone], ["a", "b"], ["a", "b"], begin(100, false)),
-            ("a restart", [meta(7, "a"), meta(7, "b")], ["a", "c"], ["a", "c"], begin(100, true)),
-            (
-                "a moved slot",
-                [meta(7, "a"), meta(7, "b")],
-                ["a", "a"],
-                ["a", "b"],
-                Verdict::HandedOver { activation: 7 },
-            ),
-            (
-                "a writer that died on the way",
-                [meta(8, "a"), meta(7, "a")],
-                ["a", "a"],
-                [""; 2],
-                begin(100, true),
-            ),
-            (
-                "a clock that went back",
-                [meta(200, "a"), meta(200, "b")],
-                ["a", "c"],
-                [""; 2],
-                begin(201, true),
-            ),
+            ("a new store", [gone.clone(), gone.clone()], ["a", "a"], [""; 2], begin(100)),
+            ("all as before", same.clone(), ["a", "b"], ["a", "b"], Verdict::Same { activation: 7 }),
+            ("a node was flushed", [meta(7, "a"), gone], ["a", "b"], ["a", "b"], begin(100)),
+            ("a restart", same.clone(), ["a", "c"], ["a", "c"], begin(100)),
+            ("a moved slot", same, ["a", "a"], ["a", "b"], Verdict::HandedOver { activation: 7 }),
+            ("a writer that died on the way", [meta(8, "a"), meta(7, "a")], ["a", "a"], [""; 2], begin(100)),
+            ("a clock that went back", [meta(200, "a"), meta(200, "b")], ["a", "c"], [""; 2], begin(201)),
         ] {
             let masters = masters.map(str::to_owned).into();
-            let serving = run_ids.map(|run_id| Serving { run_id, has_most: true });
-            assert_eq!(judge(&metas, &serving, &masters, 0, 100), expected, "{case}");
+            let infos = run_ids.map(|run_id| info(run_id, 0));
+            assert_eq!(judge(&metas, &infos, &masters, 0, 100), expected, "{case}");
         }
-        let (nobody, metas) = (BTreeSet::new(), [Meta::default()]);
-        let serving = |run_id, has_most| [Serving { run_id, has_most }];
-        let verdict = judge(&metas, &serving("a", true), &nobody, 300, 100);
-        assert_eq!(verdict, begin(301, false), "seen before the flush");
-        let verdict = judge(&[meta(7, "a")], &serving("b", false), &nobody, 0, 100);
-        assert_eq!(verdict, begin(100, false), "a restart from an old snapshot");
+        let nobody = BTreeSet::new();
+        let verdict = judge(&[Meta::default()], &[info("a", 0)], &nobody, 300, 100);
+        assert_eq!(verdict, begin(301), "seen before the flush");
+        let verdict = judge(&[meta(7, "a")], &[info("a", 5)], &nobody, 0, 100);
+        assert_eq!(verdict, begin(100), "it was set to evict for a while");
     }
 }

@@ -60,7 +60,8 @@ impl Listener {
 
     /// A ring was missed: listen anew, to whoever serves the shards now.
     pub(super) fn renew(&self) {
-        self.renewed.notify_one();
+        // Who is connecting anyway must not do so once more.
+        self.renewed.notify_waiters();
     }
 }
 

@@ -1,7 +1,5 @@
 //! What each shard says of itself: which store this is, and whether what it does not have does not exist.
 
-use std::sync::atomic::Ordering;
-
 use futures_util::future::try_join_all;
 use redis::Value;
 
@@ -23,6 +21,8 @@ pub(super) struct Meta {
     pub(super) is_complete: bool,
     /// The process that served this shard when its writer last looked.
     pub(super) run_id: Option<String>,
+    /// How many keys it had dropped by then.
+    pub(super) evicted_keys: Option<u64>,
 }
 
 impl Meta {
@@ -36,6 +36,7 @@ impl Meta {
             sequence: number(field(3)).unwrap_or(0),
             is_complete: *field(4) != Value::Nil,
             run_id: text(field(5)),
+            evicted_keys: number(field(6)),
         }
     }
 
@@ -49,7 +50,8 @@ impl Store {
     /// Over the connection that no scan and no log page holds up.
     pub(super) async fn meta(&self, shard: u16) -> Result<Meta, Failed> {
         let mut command = redis::cmd("HMGET");
-        command.arg(self.keys.meta(shard)).arg(&["format", "activation", "shards", "seq", "complete", "run"]);
+        let fields = ["format", "activation", "shards", "seq", "complete", "run", "evicted"];
+        command.arg(self.keys.meta(shard)).arg(&fields);
         self.front.ask(self.keys.slot(shard), &command).await.map(Meta::parse)
     }
 
@@ -109,14 +111,16 @@ impl Store {
     /// it means that nothing is held.
     pub(super) async fn believes(&self, shard: u16) -> Result<(), StoreError> {
         let meta = self.is_there(shard).await?;
-        if self.may_evict.load(Ordering::Relaxed) {
-            let reason = "the server may have evicted it: set `maxmemory-policy` to `noeviction`".to_owned();
-            return Err(StoreError::Unavailable { store: self.name.clone(), reason });
-        }
-        if meta.is_complete || self.is_written_here {
+        if self.is_written_here {
             return Ok(());
         }
-        let reason = "it is not complete yet; shops that are not found may exist".to_owned();
-        Err(StoreError::Unavailable { store: self.name.clone(), reason })
+        let reason = if !meta.is_complete {
+            "it is not complete yet; shops that are not found may exist"
+        } else if !self.info(shard).await?.vouches_for(&meta) {
+            "the server was started again, is another one, or may have evicted keys; shops that are not found may exist"
+        } else {
+            return Ok(());
+        };
+        Err(StoreError::Unavailable { store: self.name.clone(), reason: reason.to_owned() })
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use redis::TlsCertificates;
@@ -21,8 +20,9 @@ use crate::{
     WriterContact,
 };
 
-/// How long a wake-up that got lost can go unnoticed.
-const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// How long a wake-up that got lost can go unnoticed. Whoever waits gives up after a second, and begins anew: it has to be
+/// shorter, or nobody would ever see that it was the look-around that found something.
+const LOOK_AROUND: Duration = Duration::from_millis(500);
 
 /// Reads. Cloning shares the connections.
 #[derive(Clone, Debug)]
@@ -44,8 +44,6 @@ pub(super) struct Store {
     pub(super) hedge: Hedge,
     /// By the writer's handle.
     pub(super) is_written_here: bool,
-    /// A server drops documents when its memory is full, as far as was last seen.
-    pub(super) may_evict: AtomicBool,
     pub(super) ca: Option<Vec<u8>>,
     listener: Listener,
 }
@@ -66,7 +64,6 @@ impl Store {
             rest: link(address, ca.as_ref()),
             hedge: Hedge::new(address.patience),
             is_written_here,
-            may_evict: AtomicBool::new(false),
             ca,
             listener: Listener::default(),
         };

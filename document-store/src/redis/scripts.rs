@@ -3,14 +3,14 @@
 use redis::Script;
 
 /// One shard becomes part of an activation. Keys: meta, log. Arguments: the activation that was found (or nothing), the new
-/// one, the process's run ID, format, shards, whether completeness outlives it.
+/// one, the process's run ID, format, shards, keys that the process dropped so far.
 ///
-/// Completeness is of all that was saved: where nothing was lost but a few saves, what is unknown is unknown still.
+/// It is complete no more: the newest of what was lost may be a new shop.
 pub(super) const BEGIN: &str = "\
 local held = redis.call('HGET', KEYS[1], 'activation') or ''
 if held ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'format', ARGV[4], 'activation', ARGV[2], 'shards', ARGV[5], 'seq', 0, 'run', ARGV[3])
-if ARGV[6] ~= '1' then redis.call('HDEL', KEYS[1], 'complete') end
+redis.call('HSET', KEYS[1], 'format', ARGV[4], 'activation', ARGV[2], 'shards', ARGV[5], 'seq', 0, 'run', ARGV[3], 'evicted', ARGV[6])
+redis.call('HDEL', KEYS[1], 'complete')
 redis.call('UNLINK', KEYS[2])
 return 1
 ";

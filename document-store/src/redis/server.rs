@@ -1,10 +1,8 @@
 //! `INFO` -> who answers, and whether it may drop documents.
 
-use std::sync::atomic::Ordering;
-
 use futures_util::future::try_join_all;
-use jiff::Timestamp;
 
+use super::meta::Meta;
 use super::reader::Store;
 use crate::StoreError;
 
@@ -20,10 +18,8 @@ pub(super) struct Info {
     pub(super) is_replica: bool,
     pub(super) maxmemory_bytes: u64,
     pub(super) policy: String,
-    /// It writes down what it does, so that a restart loses a second or so.
-    pub(super) has_append_only_file: bool,
-    server_micros: i64,
-    uptime_seconds: i64,
+    /// Since it began, of all keys.
+    pub(super) evicted_keys: u64,
 }
 
 impl Info {
@@ -36,24 +32,28 @@ impl Info {
                 "role" => info.is_replica = value != "master",
                 "maxmemory" => info.maxmemory_bytes = value.parse().unwrap_or(0),
                 "maxmemory_policy" => value.clone_into(&mut info.policy),
-                "aof_enabled" => info.has_append_only_file = value == "1",
-                "server_time_usec" => info.server_micros = value.parse().unwrap_or(0),
-                "uptime_in_seconds" => info.uptime_seconds = value.parse().unwrap_or(0),
+                "evicted_keys" => info.evicted_keys = value.parse().unwrap_or(0),
                 _ => {}
             }
         }
         info
     }
 
-    /// When the process began, or up to a second before: it counts whole seconds.
-    pub(super) fn began_at(&self) -> Timestamp {
-        let began = self.server_micros.saturating_sub((self.uptime_seconds + 1).saturating_mul(1_000_000));
-        Timestamp::from_microsecond(began).unwrap_or(Timestamp::MAX)
-    }
-
     /// It may drop any key. Only policies for keys that expire spare ours, which never do.
     fn may_evict(&self) -> bool {
         self.policy.starts_with("allkeys")
+    }
+
+    /// Whether it dropped keys since a shard's `meta` was written, though it may not now: it was set to for a while. Where
+    /// it spares ours, it may drop those of others.
+    pub(super) fn has_evicted(&self, meta: &Meta) -> bool {
+        self.policy == "noeviction" && meta.evicted_keys != Some(self.evicted_keys)
+    }
+
+    /// Whether a shard with this `meta` has all in it that was ever saved: it is served by the process that its writer looked
+    /// at last, which may have dropped nothing.
+    pub(super) fn vouches_for(&self, meta: &Meta) -> bool {
+        meta.run_id.as_deref() == Some(&self.run_id) && !self.may_evict() && !self.has_evicted(meta)
     }
 
     /// Whether documents may be entrusted to it.
@@ -90,7 +90,6 @@ impl Store {
         } else {
             vec![self.info(0).await?; usize::from(self.keys.shards())]
         };
-        self.may_evict.store(infos.iter().any(Info::may_evict), Ordering::Relaxed);
         for info in &infos {
             info.check(&self.name)?;
             // Of one server that is named alone reads may be asked, whatever it is.
@@ -117,12 +116,28 @@ mod tests {
     }
 
     #[test]
-    fn a_process_tells_when_it_began() {
-        let info =
-            Info::parse("server_time_usec:1700000010500000\r\nuptime_in_seconds:9\r\naof_enabled:1\r\n");
-        assert!(info.has_append_only_file);
-        // Began at 0.5 to 1.5 s; whoever rounds must not make it younger than it is.
-        assert_eq!(info.began_at(), Timestamp::from_microsecond(1_700_000_000_500_000).unwrap());
+    fn only_the_process_that_was_looked_at_and_dropped_nothing_vouches_for_what_is_not_there() {
+        let info = |policy: &str, run_id: &str, evicted: u64| {
+            Info::parse(&format!(
+                "run_id:{run_id}\r\nmaxmemory_policy:{policy}\r\nevicted_keys:{evicted}\r\n"
+            ))
+        };
+        let meta = Meta { run_id: Some("abc".to_owned()), evicted_keys: Some(7), ..Meta::default() };
+        for (policy, run_id, evicted, vouches) in [
+            ("noeviction", "abc", 7, true),
+            ("noeviction", "abc", 8, false),
+            ("noeviction", "abc", 0, false),
+            ("noeviction", "def", 7, false),
+            ("volatile-lru", "abc", 900, true),
+            ("allkeys-lru", "abc", 7, false),
+        ] {
+            assert_eq!(
+                info(policy, run_id, evicted).vouches_for(&meta),
+                vouches,
+                "{policy} {run_id} {evicted}"
+            );
+        }
+        assert!(!info("noeviction", "abc", 0).vouches_for(&Meta::default()));
     }
 
     #[test]

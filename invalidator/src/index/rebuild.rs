@@ -3,12 +3,14 @@
 //! Live changes go to both: the old index is followed on between two pages of the scan, the new one from the moment
 //! before the scan once it is filled. It takes the place only when it is up to date and holds nearly all shops.
 //!
-//! A store that was flushed is filled again by minutes: while there is an index that is asked, it is waited for.
+//! A store that was flushed is filled again by seconds: while there is an index that is asked, the shop writer is waited for,
+//! which decides what shops there are. Not for long: a store that holds nearly all of them is good enough without it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use document_store::{ChangeLog, DocumentReader, StoreError};
+use document_store::{ChangeLog, DocumentReader, StoreError, WriterContact};
+use shop_id::{Revision, Writer};
 use shop_search::elasticsearch::{Bulk, EngineError, Index, IndexLayout, Indexes};
 
 use super::cursor;
@@ -16,8 +18,10 @@ use super::follower::{Followed, Indexing, IndexingError, version};
 
 /// Shops read by one step of the scan.
 const SCAN_SHOPS: usize = 1_000;
-/// Between two looks whether a store is complete again.
+/// Between two looks whether a store is filled again.
 const INCOMPLETE_PAUSE: Duration = Duration::from_secs(2);
+/// After this it is tried with what is there.
+const INCOMPLETE_MAX: Duration = Duration::from_secs(30);
 
 impl<S: DocumentReader + ChangeLog> Indexing<S> {
     /// Returns the new index, asked and followed up to now.
@@ -35,7 +39,8 @@ impl<S: DocumentReader + ChangeLog> Indexing<S> {
         let placed = match built {
             Ok(()) => {
                 let loss_percent_max = settings.loss_percent_max.get();
-                indexes.replace(&new.index, loss_percent_max).await.map_err(IndexingError::from)
+                let replaced = indexes.replace(&new.index, loss_percent_max).await;
+                self.in_doubt(replaced).await
             }
             Err(error) => Err(error),
         };
@@ -48,22 +53,40 @@ impl<S: DocumentReader + ChangeLog> Indexing<S> {
         Ok(new)
     }
 
+    /// Nobody has to look at an index that lost shops because its store is still being filled.
+    async fn in_doubt(&self, replaced: Result<(), EngineError>) -> Result<(), IndexingError> {
+        let Err(error @ EngineError::TooFew { .. }) = replaced else { return Ok(replaced?) };
+        if self.is_filled().await? {
+            return Err(error.into());
+        }
+        let (store, reason) = ("of documents".to_owned(), format!("it is still being filled ({error})"));
+        Err(StoreError::Unavailable { store, reason }.into())
+    }
+
+    /// The shop writer was paged through since the last loss.
+    async fn is_filled(&self) -> Result<bool, IndexingError> {
+        let is_past = |contact: &WriterContact| contact.cursor.is_some_and(|cursor| cursor > Revision::ZERO);
+        let contacts = self.store.writer_contacts().await?;
+        Ok(self.store.identity().await?.complete
+            || contacts.iter().any(|contact| contact.writer == Writer::Shop && is_past(contact)))
+    }
+
     /// The indexes as they stand, and the one to be followed meanwhile, once a scan gives all shops. What is asked until
     /// then holds more than a store that is still being filled. One that is flushed after this look is told by its log,
     /// which no longer reaches back.
     async fn worth_building(&self) -> Result<(Indexes, Option<Followed>), IndexingError> {
-        let mut is_said = false;
+        let (began, mut is_said) = (tokio::time::Instant::now(), false);
         loop {
             let indexes = self.engine.indexes().await?;
             let mut old = self.followed(&indexes).await?;
-            let is_complete = self.store.identity().await?.complete;
-            let Some(live) = indexes.live.as_ref().filter(|_| !is_complete) else {
+            let is_due = self.is_filled().await? || began.elapsed() > INCOMPLETE_MAX;
+            let Some(live) = indexes.live.as_ref().filter(|_| !is_due) else {
                 return Ok((indexes, old));
             };
             if !std::mem::replace(&mut is_said, true) {
                 tracing::warn!(
                     index = live.name(),
-                    "the store is not complete yet; the index is built anew when it is"
+                    "the store is still being filled; the index is built anew when it is"
                 );
             }
             self.metrics.waiting.set(1);

@@ -41,6 +41,10 @@ async fn more_lists_than_can_be_served_are_refused_and_whoever_orders_is_answere
     .await
     .unwrap();
     let (first, second) = (shop_ids[0], shop_ids[1]);
+    for shop_id in [first, second] {
+        let detail = async || Ok(marketplace.detail(0, shop_id).await.ok().map(drop));
+        eventually("who orders has read what there is", detail).await.unwrap();
+    }
     let orders = vec![
         format!("/v1/shops/{first}"),
         format!("/v1/shops?ids={first},{second}"),
