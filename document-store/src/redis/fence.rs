@@ -34,8 +34,8 @@ pub(super) enum Verdict {
     Begin { activation: u32 },
 }
 
-/// `infos` are of those who serve the shards now, `masters` are all processes that serve anything; `known` is the newest activation that
-/// this process has seen, `now` seconds since 1970.
+/// `infos` are of those who serve the shards now, `masters` are all processes that serve anything; `known` is the newest
+/// activation that this process has seen, `now` seconds since 1970.
 pub(super) fn judge(
     metas: &[Meta],
     infos: &[Info],

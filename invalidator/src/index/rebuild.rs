@@ -59,7 +59,7 @@ impl<S: DocumentReader + ChangeLog> Indexing<S> {
         if self.is_filled().await? {
             return Err(error.into());
         }
-        let (store, reason) = ("of documents".to_owned(), format!("it is still being filled ({error})"));
+        let (store, reason) = ("documents".to_owned(), format!("it is still being filled ({error})"));
         Err(StoreError::Unavailable { store, reason }.into())
     }
 
